@@ -1,0 +1,125 @@
+/**
+ * Reading and writing in folders that a script may write to as well.
+ *
+ * A script could put a symbolic link or a pipe where the server expects a file, and so make the server, which may be
+ * root, read or write elsewhere. Every folder on the way is therefore opened without following links, and the next name
+ * is looked up below that open folder (`/proc/self/fd`), so that nothing can be exchanged in between. Linux only, as the
+ * containers are.
+ */
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
+
+/** What stands at the path is a link, a pipe or another thing that no training should leave there. */
+export class UnsafeFileError extends Error {
+  override readonly name = 'UnsafeFileError';
+}
+
+const folderFlags = constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+/** O_NONBLOCK: opening a pipe without a writer would wait for ever. */
+const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+const createFlags = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
+
+/**
+ * Reads bytes of a file below `root` from `offset` on, at most `length`.
+ *
+ * @param path relative to `root`, without `..`
+ * @returns undefined when there is no such file
+ * @throws {UnsafeFileError}
+ */
+export async function readGuarded(
+  root: string,
+  path: string,
+  offset: number,
+  length: number,
+): Promise<Buffer | undefined> {
+  return withRegularFile(root, path, async (file) => {
+    const buffer = Buffer.alloc(length);
+    const { bytesRead } = await file.read(buffer, 0, length, offset);
+    return buffer.subarray(0, bytesRead);
+  });
+}
+
+/** Bytes of a file below `root`, or undefined when there is none. @throws {UnsafeFileError} */
+export async function sizeGuarded(root: string, path: string): Promise<number | undefined> {
+  return withRegularFile(root, path, async (file) => (await file.stat()).size);
+}
+
+async function withRegularFile<T>(
+  root: string,
+  path: string,
+  use: (file: FileHandle) => Promise<T>,
+): Promise<T | undefined> {
+  return inFolderOf(root, path, async (name) => {
+    const file = await openGuarded(name, path, readFlags);
+    if (file === undefined) return undefined;
+    try {
+      if (!(await file.stat()).isFile()) throw new UnsafeFileError(`${path} in the run's folder is no regular file`);
+      return await use(file);
+    } finally {
+      await file.close();
+    }
+  });
+}
+
+/**
+ * Writes a whole file below `root`; readers see the old one or the new one.
+ *
+ * @param owner user and group of the file, where the server may choose them
+ * @throws {UnsafeFileError}
+ */
+export async function writeGuarded(root: string, path: string, text: string, owner?: Owner): Promise<void> {
+  await inFolderOf(root, path, async (name) => {
+    const temporary = `${name}.${randomUUID()}`;
+    const file = await open(temporary, createFlags, 0o644);
+    try {
+      await file.writeFile(text);
+      if (owner !== undefined) await file.chown(owner.uid, owner.gid);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, name).catch(async (error: unknown) => {
+      await unlink(temporary);
+      throw error;
+    });
+  });
+}
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Calls `use` with a path to the last name of `path`, in the folder that holds it and no other. */
+async function inFolderOf<T>(root: string, path: string, use: (name: string) => Promise<T>): Promise<T | undefined> {
+  const names = path.split('/').filter((part) => part !== '' && part !== '.');
+  const last = names.pop();
+  if (last === undefined || names.includes('..') || last === '..')
+    throw new UnsafeFileError(`${path} leads out of the run's folder`);
+  let folder = await open(root, constants.O_RDONLY | constants.O_DIRECTORY);
+  try {
+    for (const name of names) {
+      const next = await openGuarded(`/proc/self/fd/${folder.fd}/${name}`, path, folderFlags);
+      if (next === undefined) return undefined;
+      await folder.close();
+      folder = next;
+    }
+    return await use(`/proc/self/fd/${folder.fd}/${last}`);
+  } finally {
+    await folder.close();
+  }
+}
+
+async function openGuarded(name: string, path: string, flags: number): Promise<FileHandle | undefined> {
+  try {
+    return await open(name, flags);
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT') return undefined;
+    if (code === 'ELOOP' || code === 'ENOTDIR' || code === 'ENXIO') {
+      throw new UnsafeFileError(`${path} in the run's folder is a link or no regular file`, { cause: error });
+    }
+    throw error;
+  }
+}

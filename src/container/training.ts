@@ -1,0 +1,138 @@
+/**
+ * One training in a container: asked for and followed through files, so that a worker that dies loses nothing and the
+ * one that follows goes on where it stopped.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { z } from 'zod';
+import type { TrainingResult } from '../pipeline/run.js';
+import { containerOwner } from './folders.js';
+import { readGuarded, sizeGuarded, writeGuarded } from './guarded-files.js';
+
+export interface TrainingRequest {
+  readonly run: string;
+  readonly main: string;
+  readonly arguments: readonly string[];
+  readonly timeoutSeconds: number;
+}
+
+/** The two folders through which worker and agent speak. */
+export interface TrainingFolders {
+  /** The repository's runs folder on the host. */
+  readonly runs: string;
+  /** The container's agent folder on the host. */
+  readonly agent: string;
+}
+
+/** How a training ended. */
+export interface TrainingEnd extends TrainingResult {
+  readonly reason: 'exited' | 'stopped' | 'timeout' | 'crashed_too_often';
+}
+
+/** What the follower does with what it sees. */
+export interface TrainingListener {
+  /** Takes bytes of the log that stand at `offset`; returns the offset from which to go on. */
+  onLog(offset: number, bytes: Buffer): Promise<number>;
+  /** Asked about once a second: true stops the training. */
+  shouldStop(): Promise<boolean>;
+}
+
+/** How often a script is started at the most, when its container dies under it. */
+const maximumStarts = 3;
+
+const pollMilliseconds = 100;
+/** `shouldStop` asks Redis, which need not be asked at every look at the log. */
+const pollsPerStopCheck = 10;
+/** Bytes of the log that are read at once. */
+const logChunk = 256 * 1024;
+/** The result is a small object of ours; a script that writes more into it gains nothing. */
+const largestResult = 64 * 1024;
+
+const resultSchema = z.object({
+  exitCode: z.int().nullish(),
+  signal: z.int().nullish(),
+  seconds: z.number(),
+  reason: z.enum(['exited', 'stopped', 'timeout', 'crashed_too_often']),
+  starts: z.int(),
+});
+
+/**
+ * Has the run trained and follows it to its end. Called again for the same run, it never starts a second training: it
+ * follows the one that runs, or returns the result of the one that has ended.
+ *
+ * @param from offset of the log from which on it is new
+ * @param signal ends the following (not the training), for the worker's own shutdown
+ */
+export async function followTraining(
+  folders: TrainingFolders,
+  request: TrainingRequest,
+  from: number,
+  listener: TrainingListener,
+  signal: AbortSignal,
+): Promise<TrainingEnd> {
+  await requestTraining(folders, request);
+  let offset = from;
+  for (let poll = 0; ; poll += 1) {
+    const end = await readResult(folders, request.run);
+    // The log is read after the result was looked for: the agent writes the result last, so nothing is missing then.
+    offset = await forwardLog(folders, request.run, offset, listener);
+    if (end !== undefined) return end;
+    if (poll % pollsPerStopCheck === 0 && (await listener.shouldStop())) await stopTraining(folders, request.run);
+    await delay(pollMilliseconds, undefined, { signal });
+  }
+}
+
+/** Reads text of a file that the training left in its workspace; undefined when there is none. */
+export async function readWorkspaceFile(
+  folders: TrainingFolders,
+  run: string,
+  path: string,
+): Promise<string | undefined> {
+  const bytes = await readGuarded(folders.runs, `${run}/workspace/${path}`, 0, 1024 * 1024);
+  return bytes?.toString('utf8');
+}
+
+/** The last bytes of the log, as text. */
+export async function readLogFile(folders: TrainingFolders, run: string, longest: number): Promise<string> {
+  const size = (await sizeGuarded(folders.runs, `${run}/log`)) ?? 0;
+  const bytes = await readGuarded(folders.runs, `${run}/log`, Math.max(0, size - longest), longest);
+  return bytes?.toString('utf8') ?? '';
+}
+
+async function requestTraining(folders: TrainingFolders, request: TrainingRequest): Promise<void> {
+  if ((await readResult(folders, request.run)) !== undefined) return;
+  const owner = process.getuid?.() === 0 ? containerOwner() : undefined;
+  const text = JSON.stringify({ ...request, environment: {}, maximumStarts });
+  await writeGuarded(folders.runs, `${request.run}/request.json`, text, owner);
+  await writeGuarded(folders.agent, `requests/${request.run}`, '', owner);
+}
+
+async function stopTraining(folders: TrainingFolders, run: string): Promise<void> {
+  await writeGuarded(folders.runs, `${run}/stop`, '');
+}
+
+async function readResult(folders: TrainingFolders, run: string): Promise<TrainingEnd | undefined> {
+  const bytes = await readGuarded(folders.runs, `${run}/result.json`, 0, largestResult);
+  if (bytes === undefined) return undefined;
+  const { exitCode, signal, seconds, reason, starts } = resultSchema.parse(JSON.parse(bytes.toString('utf8')));
+  return {
+    seconds,
+    reason,
+    starts,
+    ...(typeof exitCode === 'number' ? { exitCode } : {}),
+    ...(typeof signal === 'number' ? { signal } : {}),
+  };
+}
+
+async function forwardLog(
+  folders: TrainingFolders,
+  run: string,
+  from: number,
+  listener: TrainingListener,
+): Promise<number> {
+  let offset = from;
+  for (;;) {
+    const bytes = await readGuarded(folders.runs, `${run}/log`, offset, logChunk);
+    if (bytes === undefined || bytes.length === 0) return offset;
+    offset = await listener.onLog(offset, bytes);
+  }
+}

@@ -1,0 +1,164 @@
+/** The bare mirror of a watched repository. Only the server touches it; no script ever sees it. */
+import { randomUUID } from 'node:crypto';
+import { mkdir, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import pLimit from 'p-limit';
+import { type GitCredentials, GitError, gitError, localGit, remoteGit } from './client.js';
+
+export interface Mirror {
+  /** The bare repository's folder. */
+  readonly path: string;
+  /** Where it is fetched from and pushed to. */
+  readonly url: string;
+  readonly credentials: GitCredentials;
+  /** A folder for helper programs and temporary files. */
+  readonly scratch: string;
+}
+
+/** Makes the empty mirror if there is none. It appears whole or not at all. */
+export async function ensureMirror(mirror: Mirror): Promise<void> {
+  if (await exists(join(mirror.path, 'HEAD'))) return;
+  const temporary = `${mirror.path}.${randomUUID()}`;
+  await mkdir(temporary, { recursive: true });
+  await localGit(temporary).raw(['init', '--quiet', '--bare', '.']);
+  // Two stages may come here at once; the later one finds the folder of the first.
+  await rename(temporary, mirror.path).catch(() => rm(temporary, { recursive: true, force: true }));
+}
+
+/**
+ * Fetches the branch, incrementally.
+ *
+ * @returns the commit that the remote's branch points to, or undefined when the remote has no such branch
+ * @throws {GitError} when the remote can't be reached or refuses
+ */
+export async function fetchBranch(mirror: Mirror, branch: string): Promise<string | undefined> {
+  const git = await remoteGit(mirror.path, mirror.credentials, mirror.scratch);
+  const ref = `refs/heads/${branch}`;
+  try {
+    // The leading + follows a branch that a person rewrote; the mirror has nothing of its own to lose.
+    await git.raw([
+      'fetch',
+      '--quiet',
+      '--no-tags',
+      '--no-write-fetch-head',
+      '--no-recurse-submodules',
+      mirror.url,
+      `+${ref}:${ref}`,
+    ]);
+  } catch (error) {
+    if (String(error).includes("couldn't find remote ref")) return undefined;
+    throw gitError(`fetching ${branch} from ${mirror.url} failed`, error);
+  }
+  return resolveCommit(mirror, ref);
+}
+
+/** The commit that the remote's branch points to now, without fetching it. */
+export async function remoteHead(mirror: Mirror, branch: string): Promise<string | undefined> {
+  const git = await remoteGit(mirror.scratch, mirror.credentials, mirror.scratch);
+  const ref = `refs/heads/${branch}`;
+  try {
+    const lines = await git.raw(['ls-remote', mirror.url, ref]);
+    return lines
+      .split('\n')
+      .map((line) => line.split('\t'))
+      .find(([, name]) => name === ref)?.[0];
+  } catch (error) {
+    throw gitError(`asking ${mirror.url} for ${branch} failed`, error);
+  }
+}
+
+/** The full SHA of a revision, or undefined when the mirror does not have it. */
+export async function resolveCommit(mirror: Mirror, revision: string): Promise<string | undefined> {
+  try {
+    return (
+      await localGit(mirror.path).raw(['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`])
+    ).trim();
+  } catch {
+    return undefined;
+  }
+}
+
+export async function isAncestor(mirror: Mirror, ancestor: string, descendant: string): Promise<boolean> {
+  // merge-base with two commits prints their best common ancestor, and fails when they share none.
+  const base = await localGit(mirror.path)
+    .raw(['merge-base', ancestor, descendant])
+    .catch(() => '');
+  return base.trim() === ancestor;
+}
+
+/** SHA of the commit's tree: its content, without author or date. */
+export async function treeOf(mirror: Mirror, sha: string): Promise<string> {
+  return (await localGit(mirror.path).raw(['rev-parse', '--verify', `${sha}^{tree}`])).trim();
+}
+
+/** First line of the commit's message, and who wrote it. */
+export async function describeCommit(
+  mirror: Mirror,
+  sha: string,
+): Promise<{ message: string; name: string; email: string }> {
+  const text = await localGit(mirror.path).raw(['show', '--no-patch', '--format=%s%x00%an%x00%ae', sha]);
+  const [message = '', name = '', email = ''] = text.trimEnd().split('\0');
+  return { message, name, email };
+}
+
+/** Writes the commit's files into the folder: no `.git`, no filters, no submodules. */
+export async function checkOut(mirror: Mirror, sha: string, directory: string): Promise<void> {
+  const index = join(mirror.scratch, `index-${randomUUID()}`);
+  await mkdir(mirror.scratch, { recursive: true });
+  await mkdir(directory, { recursive: true });
+  const git = localGit(mirror.path, { GIT_INDEX_FILE: index });
+  try {
+    await git.raw(['read-tree', sha]);
+    await git.raw(['checkout-index', '--all', '--force', `--prefix=${directory}/`]);
+  } catch (error) {
+    throw gitError(`writing the files of ${sha} failed`, error);
+  } finally {
+    await rm(index, { force: true });
+  }
+}
+
+/** Files larger than this are no source text. */
+const largestSource = 1024 * 1024;
+/** A repository with more files than this keeps data beside its scripts; those nearest to the root count. */
+const mostSources = 2000;
+const sourceEndings = ['.py', '.ipynb', '.yml', '.yaml', '.json', '.toml', '.txt', '.cfg'];
+
+/** The commit's files that can hold code or parameters: path → bytes. */
+export async function readSources(mirror: Mirror, sha: string): Promise<ReadonlyMap<string, Uint8Array>> {
+  const listing = await localGit(mirror.path).raw(['ls-tree', '-r', '-z', '--long', sha]);
+  const paths = listing
+    .split('\0')
+    .map((line) => /^100\d{3} blob [0-9a-f]+\s+(\d+)\t(.*)$/s.exec(line))
+    .flatMap((match) => (match?.[2] !== undefined && Number(match[1]) <= largestSource ? [match[2]] : []))
+    .filter((path) => sourceEndings.some((ending) => path.toLowerCase().endsWith(ending)))
+    .sort((a, b) => a.split('/').length - b.split('/').length)
+    .slice(0, mostSources);
+  const limit = pLimit(8);
+  const files = await Promise.all(
+    paths.map((path) => limit(async () => [path, await readFileAt(mirror, sha, path)] as const)),
+  );
+  return new Map(files);
+}
+
+async function readFileAt(mirror: Mirror, sha: string, path: string): Promise<Uint8Array> {
+  try {
+    return await localGit(mirror.path).showBuffer([`${sha}:${path}`]);
+  } catch (error) {
+    throw gitError(`reading ${path} at ${sha} failed`, error);
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Refuses what git could take for an option or what no branch can be called (`man git-check-ref-format`). */
+export function assertBranchName(branch: string): void {
+  const impossible = /[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\/|\.lock(\/|$)|\.$|^\/|\/$|(^|\/)\./u;
+  if (branch === '' || branch.startsWith('-') || impossible.test(branch)) {
+    throw new GitError(`"${branch}" is no branch name`);
+  }
+}

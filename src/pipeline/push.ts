@@ -1,0 +1,51 @@
+/** Which pushes start a run. Pure. */
+import picomatch from 'picomatch';
+import type { Person } from './run.js';
+
+/** What a push event says, reduced to what counts. */
+export interface Push {
+  /** `owner/name`. */
+  readonly repository: string;
+  /** Full name of the ref, such as `refs/heads/main`. */
+  readonly ref: string;
+  /** The ref's new commit; forty zeros when the ref was deleted. */
+  readonly sha: string;
+  readonly deleted: boolean;
+  /** The head commit's whole message. */
+  readonly message: string;
+  readonly author?: Person;
+}
+
+export type PushDecision =
+  | { readonly accepted: true; readonly branch: string }
+  | { readonly accepted: false; readonly reason: string };
+
+const branchPrefix = 'refs/heads/';
+
+/** The marks that GitHub Actions obeys, and its trailer: https://docs.github.com/actions/managing-workflow-runs/skipping-workflow-runs */
+const skipMarks = ['[skip ci]', '[ci skip]', '[no ci]', '[skip actions]', '[actions skip]'];
+const skipTrailer = /^skip-checks:\s*true\s*$/im;
+
+/**
+ * Decides on a push to a repository.
+ *
+ * @param branches glob patterns of the watched branches; undefined when the repository is not watched
+ */
+export function decidePush(push: Push, branches: readonly string[] | undefined): PushDecision {
+  if (branches === undefined) return ignore(`${push.repository} is not watched`);
+  if (!push.ref.startsWith(branchPrefix)) return ignore(`${push.ref} is not a branch`);
+  const branch = push.ref.slice(branchPrefix.length);
+  if (push.deleted) return ignore(`the branch ${branch} was deleted`);
+  if (!picomatch.isMatch(branch, [...branches], { bash: true })) return ignore(`the branch ${branch} is not watched`);
+  if (asksToSkip(push.message)) return ignore('the head commit asks to skip CI');
+  return { accepted: true, branch };
+}
+
+export function asksToSkip(message: string): boolean {
+  const lower = message.toLowerCase();
+  return skipMarks.some((mark) => lower.includes(mark)) || skipTrailer.test(message);
+}
+
+function ignore(reason: string): PushDecision {
+  return { accepted: false, reason };
+}

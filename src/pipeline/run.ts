@@ -1,0 +1,185 @@
+/** What a run is: its stages, its states and the transitions between them. Pure: time comes in as an argument. */
+import type { Values } from '../tuning/space.js';
+
+/** The stages in the order in which a run passes them. */
+export const stageNames = ['pull', 'build', 'train', 'evaluate', 'tune'] as const;
+export type StageName = (typeof stageNames)[number];
+
+export type StageState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'skipped';
+export type RunState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'superseded';
+
+/** What made the run start: a person's push, the bot's own commit, or a call of the API. */
+export type RunCause = 'push' | 'trial' | 'manual';
+
+export interface Stage {
+  readonly state: StageState;
+  /** ISO 8601. */
+  readonly startedAt?: string;
+  readonly finishedAt?: string;
+  readonly error?: string;
+}
+
+/** Something that happened to a run and is worth telling: a restarted container, a warning of the analysis. */
+export interface RunEvent {
+  readonly at: string;
+  readonly text: string;
+}
+
+export interface Person {
+  readonly name: string;
+  readonly email: string;
+}
+
+/** A measured figure; accuracies are between 0 and 1. */
+export interface Metric {
+  readonly name: string;
+  readonly value: number;
+  /** Where it was read: `metrics.json`, `log`, … */
+  readonly source: string;
+}
+
+/** How the main script ended. */
+export interface TrainingResult {
+  readonly exitCode?: number;
+  readonly signal?: number;
+  /** Wall seconds that the script ran. */
+  readonly seconds: number;
+  /** How often the script was started: more than once when its container died under it. */
+  readonly starts: number;
+}
+
+/** Where and in which container the run trains, found by the build stage. */
+export interface Build {
+  readonly main: string;
+  readonly environment: string;
+  readonly image: string;
+  /** Name of the container. */
+  readonly container: string;
+}
+
+export interface Run {
+  /** Sortable by time of creation. */
+  readonly id: string;
+  /** Counts up per repository from 1. */
+  readonly number: number;
+  readonly repository: string;
+  readonly branch: string;
+  /** 40 hexadecimal digits. */
+  readonly sha: string;
+  readonly cause: RunCause;
+  /** First line of the commit's message. */
+  readonly message: string;
+  /** Who pushed; the study's person also for the bot's trials. */
+  readonly author?: Person;
+  readonly study: string;
+  /** Number of the trial within the study; 0 is what the person wrote. */
+  readonly trial: number;
+  readonly state: RunState;
+  /** Why the run ended as it did, for a person. */
+  readonly reason?: string;
+  readonly stages: Readonly<Record<StageName, Stage>>;
+  /** The worker host that holds the run's folder, from `pull` on. */
+  readonly host?: string;
+  readonly build?: Build;
+  readonly training?: TrainingResult;
+  readonly metric?: Metric;
+  readonly values?: Values;
+  readonly events: readonly RunEvent[];
+  readonly createdAt: string;
+  readonly finishedAt?: string;
+}
+
+export interface NewRun {
+  readonly id: string;
+  readonly repository: string;
+  readonly branch: string;
+  readonly sha: string;
+  readonly cause: RunCause;
+  readonly message: string;
+  readonly author?: Person;
+  readonly study: string;
+  readonly trial: number;
+  readonly values?: Values;
+  readonly createdAt: string;
+}
+
+/** A run as it is recorded before its webhook is answered: all five stages wait. */
+export function newRun(run: NewRun): Omit<Run, 'number'> {
+  const waiting: Stage = { state: 'waiting' };
+  return {
+    ...run,
+    state: 'waiting',
+    stages: { pull: waiting, build: waiting, train: waiting, evaluate: waiting, tune: waiting },
+    events: [],
+  };
+}
+
+export function isFinished(run: Run): boolean {
+  return run.state !== 'waiting' && run.state !== 'running';
+}
+
+/** The first stage that waits or runs, or undefined when none does. */
+export function currentStage(run: Run): StageName | undefined {
+  return stageNames.find((name) => run.stages[name].state === 'waiting' || run.stages[name].state === 'running');
+}
+
+export function stageAfter(stage: StageName): StageName | undefined {
+  return stageNames[stageNames.indexOf(stage) + 1];
+}
+
+/** A stage that is started again after a crash keeps the time of its first start. */
+export function startStage(run: Run, stage: StageName, at: string): Run {
+  if (isFinished(run)) return run;
+  const startedAt = run.stages[stage].startedAt ?? at;
+  return { ...withStage(run, stage, { state: 'running', startedAt }), state: 'running' };
+}
+
+/** Marks the stage as succeeded and keeps what it found out. */
+export function finishStage(run: Run, stage: StageName, at: string, found: Partial<Run> = {}): Run {
+  if (isFinished(run)) return run;
+  const finished = { ...run, ...found };
+  return withStage(finished, stage, { ...run.stages[stage], state: 'succeeded', finishedAt: at });
+}
+
+/** Ends the run at this stage; the later stages will never start. */
+export function failStage(run: Run, stage: StageName, at: string, error: string, found: Partial<Run> = {}): Run {
+  if (isFinished(run)) return run;
+  const failed = withStage({ ...run, ...found }, stage, {
+    ...run.stages[stage],
+    state: 'failed',
+    finishedAt: at,
+    error,
+  });
+  return endRun(failed, 'failed', at, error);
+}
+
+/** Marks the stage of a trial as failed and skips to `tune`, where the study learns of it. The run goes on until then. */
+export function failTrialStage(run: Run, stage: 'train' | 'evaluate', at: string, error: string): Run {
+  if (isFinished(run)) return run;
+  const failed = withStage(run, stage, { ...run.stages[stage], state: 'failed', finishedAt: at, error });
+  return stage === 'train' ? withStage(failed, 'evaluate', { state: 'skipped' }) : failed;
+}
+
+/** Why the trial failed, or undefined when it was measured. */
+export function trialError(run: Run): string | undefined {
+  return run.stages.train.error ?? run.stages.evaluate.error;
+}
+
+/** Ends the run; stages that wait or run are skipped. A run ends once: a later end changes nothing. */
+export function endRun(run: Run, state: 'succeeded' | 'failed' | 'superseded', at: string, reason?: string): Run {
+  if (isFinished(run)) return run;
+  const skipped = stageNames.reduce<Run>((current, name) => {
+    const stage = current.stages[name];
+    if (stage.state !== 'waiting' && stage.state !== 'running') return current;
+    return withStage(current, name, { ...stage, state: 'skipped' });
+  }, run);
+  return { ...skipped, state, finishedAt: at, ...(reason === undefined ? {} : { reason }) };
+}
+
+export function addEvent(run: Run, at: string, text: string): Run {
+  return { ...run, events: [...run.events, { at, text }] };
+}
+
+function withStage(run: Run, name: StageName, stage: Stage): Run {
+  return { ...run, stages: { ...run.stages, [name]: stage } };
+}

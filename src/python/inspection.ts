@@ -1,0 +1,116 @@
+import type { Parameter, ParameterValue } from '../tuning/space.js';
+
+/** Files of one commit: repository path ('/'-separated) to bytes. */
+export type ProjectFiles = ReadonlyMap<string, Uint8Array>;
+
+/** What a literal in a script decides; `other` are optimizer and regularizer numbers such as momentum. */
+export type HyperparameterKind =
+  | 'filters'
+  | 'kernel_size'
+  | 'pool_size'
+  | 'units'
+  | 'dropout'
+  | 'epochs'
+  | 'batch_size'
+  | 'steps_per_epoch'
+  | 'learning_rate'
+  | 'optimizer'
+  | 'activation'
+  | 'layers'
+  | 'other';
+
+/**
+ * Where a value stands in a file: characters `from`..`to` of the decoded text (a byte order mark not counted),
+ * which read `written`. `syntax` says how a new value is spelt there; `notebook` is Python inside a JSON string.
+ */
+export interface LiteralPlace {
+  readonly file: string;
+  readonly from: number;
+  readonly to: number;
+  readonly written: string;
+  readonly syntax: 'python' | 'notebook' | 'yaml' | 'json';
+  /** Python text that goes before every new value, such as `, default=` where an argument has no value yet. */
+  readonly prefix?: string;
+}
+
+/** Where a value is given on the command line or in the environment, since no literal in a file holds it. */
+export interface CommandLinePlace {
+  readonly option?: string;
+  readonly position?: number;
+  readonly variable?: string;
+}
+
+/** A repeated block of layers: what is written for each number of repetitions, keyed by that number. */
+export interface RepetitionPlace {
+  readonly file: string;
+  readonly from: number;
+  readonly to: number;
+  readonly written: string;
+  readonly syntax: 'python' | 'notebook';
+  readonly repetitions: Readonly<Record<string, string>>;
+}
+
+export interface Hyperparameter {
+  readonly name: string;
+  readonly kind: HyperparameterKind;
+  readonly file: string;
+  /** 1-based line of the literal. */
+  readonly line: number;
+  /** 0-based character of the literal in its line. */
+  readonly column: number;
+  readonly value: ParameterValue;
+  /** Name, type and range, as the search space wants them. */
+  readonly parameter: Parameter;
+  /** Every literal that has to say the same; empty when the value is passed on the command line. */
+  readonly places: readonly LiteralPlace[];
+  readonly passed?: CommandLinePlace;
+  readonly repetition?: RepetitionPlace;
+}
+
+export interface InspectionWarning {
+  readonly file?: string;
+  readonly line?: number;
+  readonly message: string;
+}
+
+export type MetricSource = 'configured' | 'keras-history' | 'metrics-file' | 'text-file' | 'log';
+
+export interface InspectedMetric {
+  readonly name: string;
+  readonly source: MetricSource;
+  /** The file that the script writes, for `metrics-file` and `text-file`. */
+  readonly path?: string;
+}
+
+export type Framework = 'tensorflow' | 'sklearn' | 'torch' | 'none';
+
+export interface Inspection {
+  readonly main: string;
+  /** Every script or notebook that could have been the main file, the chosen one included. */
+  readonly candidates: readonly string[];
+  readonly framework: Framework;
+  /** Third-party top-level modules that the main script and its local modules import, sorted. */
+  readonly imports: readonly string[];
+  /** The same as PyPI packages, sorted. */
+  readonly packages: readonly string[];
+  /** Requirement lines of `requirements.txt` or `pyproject.toml`, which win over `packages`. */
+  readonly requirements?: readonly string[];
+  readonly environment: 'tensorflow' | 'sklearn' | 'torch';
+  readonly hyperparameters: readonly Hyperparameter[];
+  readonly metric: InspectedMetric;
+  readonly warnings: readonly InspectionWarning[];
+}
+
+/** `hyperparameters:` of `.pushtune.yml`: by name (or by kind, for all of that kind), `off` or a narrowed range. */
+export type HyperparameterOverride =
+  | 'off'
+  | {
+      readonly type?: 'float' | 'int' | 'categorical' | undefined;
+      readonly low?: number | undefined;
+      readonly high?: number | undefined;
+      readonly step?: number | undefined;
+      readonly log?: boolean | undefined;
+      readonly choices?: readonly ParameterValue[] | undefined;
+    };
+
+export type HyperparameterOverrides = Readonly<Record<string, HyperparameterOverride>>;

@@ -1,0 +1,101 @@
+/** The queues between the stages. A job holds ids only; everything else is in the run. */
+import { type ConnectionOptions, Queue } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { StageName } from '../pipeline/run.js';
+import { keyPrefix } from './redis.js';
+
+export interface StageJob {
+  readonly run: string;
+}
+
+export interface MailJob {
+  readonly id: string;
+  readonly to: readonly string[];
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+}
+
+export interface StatusJob {
+  readonly repository: string;
+  readonly sha: string;
+  readonly context: string;
+  readonly state: 'pending' | 'success' | 'failure' | 'error';
+  readonly description: string;
+  readonly url: string;
+}
+
+/** BullMQ prefixes its keys with this. */
+export const queuePrefix = `${keyPrefix}:queue`;
+
+/**
+ * `pull` is taken by any worker host; the later stages go to the host that holds the run's folder. BullMQ refuses a
+ * colon in a queue's name.
+ */
+export function stageQueueName(stage: StageName, host: string): string {
+  return stage === 'pull' ? 'pull' : `${stage}.${host}`;
+}
+
+export function monitorQueueName(host: string): string {
+  return `monitor.${host}`;
+}
+
+export interface Queues {
+  /** Adds the stage under an id of its own; a stage that is queued or runs already is not added again. */
+  enqueueStage(run: string, stage: StageName, host: string): Promise<void>;
+  /** True while a job for the stage waits or runs. */
+  hasStage(run: string, stage: StageName, host: string): Promise<boolean>;
+  /** A mail with an id that was sent already is not sent again. */
+  enqueueMail(mail: MailJob): Promise<void>;
+  enqueueStatus(status: StatusJob): Promise<void>;
+  get(name: string): Queue;
+  close(): Promise<void>;
+}
+
+/** A stage is tried again for about two minutes when git, Docker or Redis fail for the moment. */
+const stageAttempts = { attempts: 6, backoff: { type: 'exponential', delay: 2000, jitter: 0.2 } };
+
+/** A mail server may be down for a weekend: about 4 days, at most every 6 hours. */
+const mailAttempts = { attempts: 30, backoff: { type: 'mail' } };
+
+/** A finished job is kept for a while, so that a stage that is enqueued again after a crash is recognised. */
+const retention = { removeOnComplete: { age: 3600, count: 10_000 }, removeOnFail: { age: 24 * 3600, count: 10_000 } };
+
+export function openQueues(connection: Redis): Queues {
+  const opened = new Map<string, Queue>();
+
+  function get(name: string): Queue {
+    const known = opened.get(name);
+    if (known !== undefined) return known;
+    const queue = new Queue(name, { connection: connection as ConnectionOptions, prefix: queuePrefix });
+    // Failed commands reject their own promise; without a listener the event would end the process.
+    queue.on('error', () => undefined);
+    opened.set(name, queue);
+    return queue;
+  }
+
+  return {
+    get,
+    async enqueueStage(run, stage, host) {
+      const job: StageJob = { run };
+      await get(stageQueueName(stage, host)).add(stage, job, {
+        jobId: `${run}-${stage}`,
+        ...stageAttempts,
+        ...retention,
+      });
+    },
+    async hasStage(run, stage, host) {
+      const state = await get(stageQueueName(stage, host)).getJobState(`${run}-${stage}`);
+      return state !== 'unknown' && state !== 'completed' && state !== 'failed';
+    },
+    async enqueueMail(mail) {
+      await get('mail').add('mail', mail, { jobId: mail.id, ...mailAttempts, ...retention });
+    },
+    async enqueueStatus(status) {
+      await get('status').add('status', status, { ...stageAttempts, ...retention });
+    },
+    async close() {
+      await Promise.all([...opened.values()].map((queue) => queue.close()));
+    },
+  };
+}

@@ -1,0 +1,39 @@
+/** The one way in which a run starts, for webhook, API and the bot's own commits. */
+import type { Redis } from 'ioredis';
+import { ulid } from 'ulid';
+import { currentStage, isFinished, type NewRun, newRun } from '../pipeline/run.js';
+import type { Queues } from './queues.js';
+import { createRun, getRun, type RecordedRun, type RecordOptions } from './runs.js';
+
+/** What processes share through Redis. */
+export interface Store {
+  readonly redis: Redis;
+  readonly queues: Queues;
+}
+
+/** A new id: sortable by time, and never only digits or with a colon, which BullMQ refuses. */
+export function newId(): string {
+  return ulid();
+}
+
+/**
+ * Records the run and enqueues its first stage. A report that is repeated finds the run that is there, and puts it back
+ * into its queue in case the process that recorded it died before it could.
+ */
+export async function startRun(store: Store, run: NewRun, options: RecordOptions): Promise<RecordedRun> {
+  const recorded = await createRun(store.redis, newRun(run), options);
+  await enqueueCurrentStage(store, recorded.id);
+  return recorded;
+}
+
+/** Puts an unfinished run into the queue of its current stage, unless it is there. Returns whether it was missing. */
+export async function enqueueCurrentStage(store: Store, id: string): Promise<boolean> {
+  const run = await getRun(store.redis, id);
+  if (run === undefined || isFinished(run)) return false;
+  const stage = currentStage(run);
+  if (stage === undefined) return false;
+  const host = run.host ?? '';
+  if (await store.queues.hasStage(id, stage, host)) return false;
+  await store.queues.enqueueStage(id, stage, host);
+  return true;
+}

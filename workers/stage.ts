@@ -1,0 +1,101 @@
+/** What all stages have in common: a stage is started, retried, finished and followed by the next in one place. */
+import { DelayedError, type Job } from 'bullmq';
+import {
+  endRun,
+  failStage,
+  failTrialStage,
+  finishStage,
+  isFinished,
+  type Run,
+  type StageName,
+  stageAfter,
+  startStage,
+} from '../src/pipeline/run.js';
+import type { StageJob } from '../src/store/queues.js';
+import { getRun, updateRun } from '../src/store/runs.js';
+import { now, type WorkerContext } from './context.js';
+import { announceFailure, announceStage } from './announce.js';
+
+/** The stage can't succeed, however often it is tried. The message is for the person who pushed. */
+export class StageFailure extends Error {
+  override readonly name = 'StageFailure';
+}
+
+export type StageOutcome =
+  /** The next stage follows; `found` is kept in the run. */
+  | { readonly kind: 'next'; readonly found?: Partial<Run> }
+  /** The run ends here. */
+  | { readonly kind: 'end'; readonly state: 'succeeded' | 'failed' | 'superseded'; readonly reason: string };
+
+/** The work of one stage. It may be called again for the same run after a crash, and must then lead to the same. */
+export type StageWork = (context: WorkerContext, run: Run, signal: AbortSignal) => Promise<StageOutcome>;
+
+/** Takes a stage's job from its queue and sees it through. */
+export async function runStage(
+  context: WorkerContext,
+  stage: StageName,
+  work: StageWork,
+  job: Job<StageJob>,
+  token: string | undefined,
+  signal: AbortSignal,
+): Promise<void> {
+  const known = await getRun(context.store.redis, job.data.run);
+  if (known === undefined || isFinished(known)) return;
+  if (known.stages[stage].state === 'succeeded') return enqueueNext(context, known, stage);
+
+  const run = await updateRun(context.store.redis, known.id, (current) => startStage(current, stage, now()));
+  const log = context.log.child({ run: run.id, repository: run.repository, stage });
+  try {
+    const outcome = await work(context, run, signal);
+    await settle(context, stage, run, outcome);
+    log.info({ outcome: outcome.kind }, 'stage ended');
+  } catch (error) {
+    if (signal.aborted) {
+      // This worker shuts down: another one takes the stage over at once, and no attempt is used up.
+      await job.moveToDelayed(Date.now(), token);
+      throw new DelayedError();
+    }
+    const attempts = job.opts.attempts ?? 1;
+    if (!(error instanceof StageFailure) && job.attemptsMade + 1 < attempts) {
+      log.warn({ error, attempt: job.attemptsMade + 1, attempts }, 'stage failed and is tried again');
+      throw error;
+    }
+    log.warn({ error }, 'stage failed');
+    await fail(context, stage, run, error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function settle(context: WorkerContext, stage: StageName, run: Run, outcome: StageOutcome): Promise<void> {
+  if (outcome.kind === 'next') {
+    const finished = await updateRun(context.store.redis, run.id, (current) => finishStage(current, stage, now(), outcome.found));
+    await announceStage(context, finished, stage);
+    return enqueueNext(context, finished, stage);
+  }
+  const ended = await updateRun(context.store.redis, run.id, (current) => {
+    const finished = outcome.state === 'superseded' ? current : finishStage(current, stage, now());
+    return endRun(finished, outcome.state, now(), outcome.reason);
+  });
+  await announceStage(context, ended, stage);
+}
+
+async function enqueueNext(context: WorkerContext, run: Run, stage: StageName): Promise<void> {
+  const next = stageAfter(stage);
+  if (next === undefined || isFinished(run)) return;
+  await context.store.queues.enqueueStage(run.id, next, run.host ?? context.config.worker.name);
+}
+
+/**
+ * A trial of the bot's that does not train is a bad trial, which the study learns from. What the person wrote must
+ * train by itself: if it does not, the study ends.
+ */
+async function fail(context: WorkerContext, stage: StageName, run: Run, error: string): Promise<void> {
+  if (run.cause === 'trial' && (stage === 'train' || stage === 'evaluate')) {
+    const failed = await updateRun(context.store.redis, run.id, (current) => failTrialStage(current, stage, now(), error));
+    await announceStage(context, failed, stage);
+    if (!isFinished(failed)) await context.store.queues.enqueueStage(run.id, 'tune', run.host ?? context.config.worker.name);
+    return;
+  }
+  const failed = await updateRun(context.store.redis, run.id, (current) => failStage(current, stage, now(), error));
+  await announceStage(context, failed, stage);
+  await announceFailure(context, failed, stage, error);
+}

@@ -1,0 +1,71 @@
+/** train: has the container run the main script, passes its log on, and waits for its end. */
+import { agentFolder } from '../src/container/containers.js';
+import { repositoryFolders } from '../src/container/folders.js';
+import { followTraining, readLogFile, type TrainingEnd, type TrainingFolders } from '../src/container/training.js';
+import { readSources } from '../src/git/mirror.js';
+import { cleanLog } from '../src/pipeline/metric.js';
+import { isFinished, type Run } from '../src/pipeline/run.js';
+import { trainingLimits } from '../src/repository-config.js';
+import { getIncident } from '../src/store/incidents.js';
+import { appendLog, logLength, longestLog } from '../src/store/logs.js';
+import { getRun } from '../src/store/runs.js';
+import { mirrorOf, type WorkerContext } from './context.js';
+import { repositoryConfigIn } from './repository-settings.js';
+import { StageFailure, type StageOutcome } from './stage.js';
+
+/** How many of the last lines an error shows. */
+const shownLines = 15;
+
+export async function train(context: WorkerContext, run: Run, signal: AbortSignal): Promise<StageOutcome> {
+  const { build } = run;
+  if (build === undefined) throw new StageFailure('the run has no build; push again');
+  const { redis } = context.store;
+  const { environment } = repositoryConfigIn(await readSources(await mirrorOf(context, run.repository), run.sha));
+  const { timeout } = trainingLimits(context.config.training, environment);
+  const folders = {
+    runs: repositoryFolders(context.config.data, run.repository).runs,
+    agent: agentFolder(context.config.data, run.repository, build.container),
+  };
+  const end = await followTraining(
+    folders,
+    { run: run.id, main: build.main, arguments: [], timeoutSeconds: timeout },
+    await logLength(redis, run.id),
+    {
+      onLog: async (offset, bytes) => {
+        if (offset >= longestLog) return offset + bytes.length;
+        return appendLog(redis, run.id, offset, bytes);
+      },
+      shouldStop: async () => {
+        await failIfGivenUp(context, build.container);
+        const current = await getRun(redis, run.id);
+        return current === undefined || isFinished(current);
+      },
+    },
+    signal,
+  );
+  return judge(folders, run, end, timeout);
+}
+
+/** A container that crashes again and again is not started any more; its training will never end. */
+async function failIfGivenUp(context: WorkerContext, container: string): Promise<void> {
+  const incident = await getIncident(context.store.redis, container);
+  if (incident?.givenUp === true) {
+    throw new StageFailure(`the container ${container} crashed ${incident.restarts} times and is not restarted any more: ${incident.cause}`);
+  }
+}
+
+async function judge(folders: TrainingFolders, run: Run, end: TrainingEnd, timeout: number): Promise<StageOutcome> {
+  const { reason, ...training } = end;
+  if (reason === 'stopped') return { kind: 'end', state: 'superseded', reason: 'the training was stopped' };
+  if (reason === 'exited' && end.exitCode === 0) return { kind: 'next', found: { training } };
+  const lastLines = cleanLog(await readLogFile(folders, run.id, 16 * 1024)).trimEnd().split('\n').slice(-shownLines);
+  throw new StageFailure(`${explainEnd(run, end, timeout)}\n${lastLines.join('\n')}`);
+}
+
+function explainEnd(run: Run, end: TrainingEnd, timeout: number): string {
+  const script = run.build?.main ?? 'the script';
+  if (end.reason === 'timeout') return `${script} was stopped after its limit of ${timeout} s (environment.timeout in .pushtune.yml)`;
+  if (end.reason === 'crashed_too_often') return `the container died ${end.starts} times under ${script}; it may need more memory than it has`;
+  if (end.signal !== undefined) return `${script} was ended by signal ${end.signal}${end.signal === 9 ? ' (often: out of memory)' : ''}`;
+  return `${script} ended with exit code ${end.exitCode}`;
+}
