@@ -28,7 +28,9 @@ export function now(): string {
 export function settingsOf(context: WorkerContext, repository: string): RepositorySettings {
   const settings = findRepository(context.config, repository);
   if (settings === undefined) {
-    throw new StageFailure(`${repository} is not in the configuration any more; add it under "repositories" and push again`);
+    throw new StageFailure(
+      `${repository} is not in the configuration any more; add it under "repositories" and push again`,
+    );
   }
   return settings;
 }

@@ -34,7 +34,11 @@ export async function evaluate(context: WorkerContext, run: Run): Promise<StageO
   }
 }
 
-function withoutMissing(metric: { name?: string | undefined; source?: string | undefined; pattern?: string | undefined }) {
+function withoutMissing(metric: {
+  name?: string | undefined;
+  source?: string | undefined;
+  pattern?: string | undefined;
+}) {
   return {
     ...(metric.name === undefined ? {} : { name: metric.name }),
     ...(metric.source === undefined ? {} : { source: metric.source }),

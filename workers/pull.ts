@@ -23,7 +23,12 @@ export async function pull(context: WorkerContext, run: Run): Promise<StageOutco
 }
 
 /** Deliveries come late and out of order: only the branch's head is worth a run. */
-async function movedOn(context: WorkerContext, mirror: Mirror, run: Run, head: string | undefined): Promise<StageOutcome> {
+async function movedOn(
+  context: WorkerContext,
+  mirror: Mirror,
+  run: Run,
+  head: string | undefined,
+): Promise<StageOutcome> {
   if (head === undefined) return superseded(`the branch ${run.branch} is gone`);
   await startHeadRun(context, mirror, run, head);
   const moved = (await isAncestor(mirror, run.sha, head)) ? 'has moved on' : 'was rewritten';
@@ -49,7 +54,8 @@ async function beginStudy(context: WorkerContext, mirror: Mirror, run: Run): Pro
   });
   await createStudy(context.store.redis, study);
   const before = await claimBranch(context.store.redis, study);
-  if (before !== undefined) await supersedeStudy(context, before, `${run.sha.slice(0, 10)} was pushed to ${run.branch}`);
+  if (before !== undefined)
+    await supersedeStudy(context, before, `${run.sha.slice(0, 10)} was pushed to ${run.branch}`);
   if (error !== undefined) throw new StageFailure(error);
 }
 

@@ -13,8 +13,8 @@ import {
 } from '../src/pipeline/run.js';
 import type { StageJob } from '../src/store/queues.js';
 import { getRun, updateRun } from '../src/store/runs.js';
-import { now, type WorkerContext } from './context.js';
 import { announceFailure, announceStage } from './announce.js';
+import { now, type WorkerContext } from './context.js';
 
 /** The stage can't succeed, however often it is tried. The message is for the person who pushed. */
 export class StageFailure extends Error {
@@ -67,7 +67,9 @@ export async function runStage(
 
 async function settle(context: WorkerContext, stage: StageName, run: Run, outcome: StageOutcome): Promise<void> {
   if (outcome.kind === 'next') {
-    const finished = await updateRun(context.store.redis, run.id, (current) => finishStage(current, stage, now(), outcome.found));
+    const finished = await updateRun(context.store.redis, run.id, (current) =>
+      finishStage(current, stage, now(), outcome.found),
+    );
     await announceStage(context, finished, stage);
     return enqueueNext(context, finished, stage);
   }
@@ -90,9 +92,12 @@ async function enqueueNext(context: WorkerContext, run: Run, stage: StageName): 
  */
 async function fail(context: WorkerContext, stage: StageName, run: Run, error: string): Promise<void> {
   if (run.cause === 'trial' && (stage === 'train' || stage === 'evaluate')) {
-    const failed = await updateRun(context.store.redis, run.id, (current) => failTrialStage(current, stage, now(), error));
+    const failed = await updateRun(context.store.redis, run.id, (current) =>
+      failTrialStage(current, stage, now(), error),
+    );
     await announceStage(context, failed, stage);
-    if (!isFinished(failed)) await context.store.queues.enqueueStage(run.id, 'tune', run.host ?? context.config.worker.name);
+    if (!isFinished(failed))
+      await context.store.queues.enqueueStage(run.id, 'tune', run.host ?? context.config.worker.name);
     return;
   }
   const failed = await updateRun(context.store.redis, run.id, (current) => failStage(current, stage, now(), error));

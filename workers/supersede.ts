@@ -12,7 +12,9 @@ export async function supersedeStudy(context: WorkerContext, study: string, reas
   const { redis } = context.store;
   await updateStudy(redis, study, (current) => endStudy(current, 'superseded', now(), reason));
   const runs = (await listUnfinishedRuns(redis)).filter((run) => run.study === study);
-  await Promise.all(runs.map((run) => updateRun(redis, run.id, (current) => endRun(current, 'superseded', now(), reason))));
+  await Promise.all(
+    runs.map((run) => updateRun(redis, run.id, (current) => endRun(current, 'superseded', now(), reason))),
+  );
 }
 
 /** Starts a run for a head that a person pushed, in case its own report was lost. A bot's commit has its run already. */

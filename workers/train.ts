@@ -50,7 +50,9 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
 async function failIfGivenUp(context: WorkerContext, container: string): Promise<void> {
   const incident = await getIncident(context.store.redis, container);
   if (incident?.givenUp === true) {
-    throw new StageFailure(`the container ${container} crashed ${incident.restarts} times and is not restarted any more: ${incident.cause}`);
+    throw new StageFailure(
+      `the container ${container} crashed ${incident.restarts} times and is not restarted any more: ${incident.cause}`,
+    );
   }
 }
 
@@ -58,14 +60,20 @@ async function judge(folders: TrainingFolders, run: Run, end: TrainingEnd, timeo
   const { reason, ...training } = end;
   if (reason === 'stopped') return { kind: 'end', state: 'superseded', reason: 'the training was stopped' };
   if (reason === 'exited' && end.exitCode === 0) return { kind: 'next', found: { training } };
-  const lastLines = cleanLog(await readLogFile(folders, run.id, 16 * 1024)).trimEnd().split('\n').slice(-shownLines);
+  const lastLines = cleanLog(await readLogFile(folders, run.id, 16 * 1024))
+    .trimEnd()
+    .split('\n')
+    .slice(-shownLines);
   throw new StageFailure(`${explainEnd(run, end, timeout)}\n${lastLines.join('\n')}`);
 }
 
 function explainEnd(run: Run, end: TrainingEnd, timeout: number): string {
   const script = run.build?.main ?? 'the script';
-  if (end.reason === 'timeout') return `${script} was stopped after its limit of ${timeout} s (environment.timeout in .pushtune.yml)`;
-  if (end.reason === 'crashed_too_often') return `the container died ${end.starts} times under ${script}; it may need more memory than it has`;
-  if (end.signal !== undefined) return `${script} was ended by signal ${end.signal}${end.signal === 9 ? ' (often: out of memory)' : ''}`;
+  if (end.reason === 'timeout')
+    return `${script} was stopped after its limit of ${timeout} s (environment.timeout in .pushtune.yml)`;
+  if (end.reason === 'crashed_too_often')
+    return `the container died ${end.starts} times under ${script}; it may need more memory than it has`;
+  if (end.signal !== undefined)
+    return `${script} was ended by signal ${end.signal}${end.signal === 9 ? ' (often: out of memory)' : ''}`;
   return `${script} ended with exit code ${end.exitCode}`;
 }

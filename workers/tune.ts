@@ -31,8 +31,10 @@ import { startHeadRun, supersedeStudy } from './supersede.js';
 export async function tune(context: WorkerContext, run: Run): Promise<StageOutcome> {
   const mirror = await mirrorOf(context, run.repository);
   const known = await getStudy(context.store.redis, run.study);
-  if (known === undefined) throw new StageFailure(`the study ${run.study} is not in the store; push again to begin a new one`);
-  if (known.state === 'superseded') return { kind: 'end', state: 'superseded', reason: known.reason ?? 'a person pushed' };
+  if (known === undefined)
+    throw new StageFailure(`the study ${run.study} is not in the store; push again to begin a new one`);
+  if (known.state === 'superseded')
+    return { kind: 'end', state: 'superseded', reason: known.reason ?? 'a person pushed' };
   if (known.state !== 'running') return measured(run, known.reason);
 
   const project = readProject(await readSources(mirror, known.baseSha));
@@ -45,7 +47,9 @@ export async function tune(context: WorkerContext, run: Run): Promise<StageOutco
   const decision = decide(study, now());
   if (decision.kind === 'target_reached') {
     await announceTargetReached(context, run, study);
-    const ended = await updateStudy(context.store.redis, study.id, (current) => endStudy(current, 'target_reached', now()));
+    const ended = await updateStudy(context.store.redis, study.id, (current) =>
+      endStudy(current, 'target_reached', now()),
+    );
     return measured(run, ended.reason);
   }
   if (decision.kind === 'budget_ended') return restoreBest(context, mirror, run, study, project, decision.reason);
@@ -60,16 +64,24 @@ async function continueStudy(
   project: Project,
 ): Promise<StageOutcome> {
   if (project.space.parameters.length === 0) {
-    await updateStudy(context.store.redis, study.id, (current) => endStudy(current, 'failed', now(), 'nothing to tune was found'));
+    await updateStudy(context.store.redis, study.id, (current) =>
+      endStudy(current, 'failed', now(), 'nothing to tune was found'),
+    );
     throw new StageFailure(
       `${outcomeOf(run)}, below the target ${study.target}, and nothing to tune was found in ${project.main}. Write hyperparameters as literals or constants (filters, units, epochs, learning_rate …).`,
     );
   }
   const trial = nextTrialNumber(study);
-  const suggestion = suggest(project.space, study.trials.map(toHistory), suggestionSeed(await treeOf(mirror, study.baseSha), trial), {
-    mode: study.mode,
-  });
-  if (suggestion === undefined) return restoreBest(context, mirror, run, study, project, 'every combination has been tried');
+  const suggestion = suggest(
+    project.space,
+    study.trials.map(toHistory),
+    suggestionSeed(await treeOf(mirror, study.baseSha), trial),
+    {
+      mode: study.mode,
+    },
+  );
+  if (suggestion === undefined)
+    return restoreBest(context, mirror, run, study, project, 'every combination has been tried');
 
   const before = study.trials.at(-1)?.values ?? project.values;
   const message = trialMessage({
@@ -84,7 +96,9 @@ async function continueStudy(
   });
   const commit = await commitValues(context, mirror, run, project, suggestion.values, message);
   if (commit === undefined) {
-    throw new StageFailure(`the suggested values change nothing in the files: ${describeChange(before, suggestion.values)}`);
+    throw new StageFailure(
+      `the suggested values change nothing in the files: ${describeChange(before, suggestion.values)}`,
+    );
   }
   const pending = { ...commit, purpose: 'trial' as const, trial, run: newId() };
   return carryOut(context, mirror, run, study, await writeDown(context, study, pending));
@@ -104,7 +118,14 @@ async function restoreBest(
   const message =
     best === undefined
       ? undefined
-      : restoreMessage({ study: study.id, best: best.number, metric: best.metric.value, before, after: best.values, reason });
+      : restoreMessage({
+          study: study.id,
+          best: best.number,
+          metric: best.metric.value,
+          before,
+          after: best.values,
+          reason,
+        });
   const commit =
     best === undefined || message === undefined
       ? undefined
@@ -188,7 +209,12 @@ async function commitValues(
   message: string,
 ): Promise<Pick<PendingPush, 'sha' | 'parent' | 'message' | 'values'> | undefined> {
   const { name, email } = context.config.bot;
-  const request: CommitRequest = { parent: run.sha, files: trialFiles(project, values), message, author: { name, email } };
+  const request: CommitRequest = {
+    parent: run.sha,
+    files: trialFiles(project, values),
+    message,
+    author: { name, email },
+  };
   const sha = await createCommit(mirror, request);
   return sha === undefined ? undefined : { sha, parent: run.sha, message, values };
 }

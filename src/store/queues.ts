@@ -99,3 +99,8 @@ export function openQueues(connection: Redis): Queues {
     },
   };
 }
+
+/** Milliseconds until a mail is tried again: a minute, doubling to six hours. */
+export function mailBackoff(attemptsMade: number): number {
+  return Math.min(60_000 * 2 ** Math.max(0, attemptsMade - 1), 6 * 3_600_000);
+}

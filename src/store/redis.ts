@@ -25,12 +25,17 @@ export interface ConnectOptions {
   readonly onError?: (error: Error) => void;
 }
 
+/** Milliseconds after which an unanswered command counts as failed, for HTTP: GitHub waits for 10 s. */
+const commandLimit = 4000;
+
 /** Opens a connection that reconnects for as long as the process lives. `url` is `redis://…`, `rediss://…` or a socket's path. */
 export function connect(url: string, options: ConnectOptions): Redis {
   const waits = options.whileAway === 'wait';
   const redis = new Redis(url, {
     maxRetriesPerRequest: waits ? null : 0,
     enableOfflineQueue: waits,
+    // A Redis that hangs is away, too; workers' blocking commands may wait.
+    ...(waits ? {} : { commandTimeout: commandLimit }),
     retryStrategy: (attempt) => Math.min(100 * attempt, 2000),
   });
   // Without a listener ioredis prints every failed reconnection to the console.
@@ -77,3 +82,19 @@ export async function updateDocument<T>(
     if ((await redis.eval(compareAndSet, 1, documentKey, version, JSON.stringify(after))) === 1) return after;
   }
 }
+
+/** Whether an error says that Redis is away or can't take writes, rather than that the caller made a mistake. */
+export function isStoreFailure(error: unknown): boolean {
+  if (error instanceof StoreUnavailableError) return true;
+  if (!(error instanceof Error)) return false;
+  if (error.name === 'MaxRetriesPerRequestError' || error.name === 'AbortError') return true;
+  return storeFailures.some((failure) => failure.test(error.message));
+}
+
+/** What ioredis says while there is no connection, and what Redis says while it can't write. */
+const storeFailures = [
+  /Stream isn't writeable/,
+  /Connection is closed/,
+  /Command timed out/,
+  /^(READONLY|MISCONF|OOM|LOADING|MASTERDOWN|NOREPLICAS|CLUSTERDOWN)\b/,
+];

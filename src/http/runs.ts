@@ -1,0 +1,127 @@
+/** Runs: listed, shown with their log, and started by hand. */
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { RouteOptions } from '../app.js';
+import { type Config, findRepository, repositoryUrl } from '../config.js';
+import { scratchFolder } from '../container/folders.js';
+import { readRunLog } from '../container/run-log.js';
+import { GitError } from '../git/client.js';
+import { credentialSource } from '../git/credentials.js';
+import { assertBranchName, remoteHead } from '../git/mirror.js';
+import type { Run } from '../pipeline/run.js';
+import { readLog } from '../store/logs.js';
+import { getRun, listRuns } from '../store/runs.js';
+import { newId, startRun } from '../store/start-run.js';
+import { hasBearerToken } from './headers.js';
+import { runLogUrl, runUrl, studyUrl } from './urls.js';
+
+const listQuery = z.object({
+  repository: z.string().optional(),
+  branch: z.string().optional(),
+  state: z.enum(['waiting', 'running', 'succeeded', 'failed', 'superseded']).optional(),
+  before: z.string().optional(),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+});
+
+const startBody = z.strictObject({ repository: z.string(), branch: z.string() });
+const logQuery = z.object({ offset: z.coerce.number().int().min(0).default(0) });
+
+interface RunParams {
+  readonly Params: { readonly id: string };
+}
+
+export async function runRoutes(app: FastifyInstance, { config, store }: RouteOptions): Promise<void> {
+  const credentials = credentialSource(config);
+
+  app.get('/api/runs', async (request, reply) => {
+    const query = listQuery.safeParse(request.query);
+    if (!query.success) return reply.code(400).send({ error: z.prettifyError(query.error) });
+    const { limit, ...selection } = query.data;
+    const runs = await listRuns(store.redis, { limit, ...withoutUndefined(selection) });
+    return { runs: runs.map((run) => presentRun(config, run)) };
+  });
+
+  app.get<RunParams>('/api/runs/:id', async (request, reply) => {
+    const run = await getRun(store.redis, request.params.id);
+    if (run === undefined) return reply.code(404).send({ error: `there is no run ${request.params.id}` });
+    return presentRun(config, run);
+  });
+
+  app.get<RunParams>('/api/runs/:id/log', async (request, reply) => {
+    const run = await getRun(store.redis, request.params.id);
+    if (run === undefined) return reply.code(404).send({ error: `there is no run ${request.params.id}` });
+    const query = logQuery.safeParse(request.query);
+    if (!query.success) return reply.code(400).send({ error: z.prettifyError(query.error) });
+    const { offset } = query.data;
+    // Redis holds the log while it is young; after that the run's folder does, on the host that trained it.
+    const live = await readLog(store.redis, run.id, offset);
+    const bytes = live.length > 0 ? live : await readRunLog(config.data, run.repository, run.id, offset);
+    return reply.type('text/plain; charset=utf-8').send(bytes);
+  });
+
+  app.post('/api/runs', async (request, reply) => {
+    if (config.server.token === '') {
+      return reply
+        .code(403)
+        .send({ error: 'starting runs by hand is switched off; set server.token in the configuration' });
+    }
+    if (!hasBearerToken(request, config.server.token)) {
+      return reply.code(401).send({ error: 'send the server.token of the configuration as "Authorization: Bearer …"' });
+    }
+    const body = startBody.safeParse(request.body);
+    if (!body.success) return reply.code(400).send({ error: z.prettifyError(body.error) });
+    const { repository, branch } = body.data;
+    const settings = findRepository(config, repository);
+    if (settings === undefined) return reply.code(404).send({ error: `${repository} is not watched` });
+    const found = await headOf(branch);
+    if (typeof found === 'object') return reply.code(found.status).send({ error: found.error });
+
+    async function headOf(name: string): Promise<string | { status: number; error: string }> {
+      if (settings === undefined) return { status: 404, error: `${repository} is not watched` };
+      try {
+        assertBranchName(name);
+        const scratch = scratchFolder(config.data);
+        const url = repositoryUrl(config, settings);
+        const head = await remoteHead({ path: scratch, url, scratch, credentials: await credentials(settings) }, name);
+        return head ?? { status: 404, error: `${repository} has no branch ${name}` };
+      } catch (error) {
+        if (error instanceof GitError) return { status: 502, error: error.message };
+        throw error;
+      }
+    }
+
+    const { id } = await startRun(
+      store,
+      {
+        id: newId(),
+        study: newId(),
+        trial: 0,
+        cause: 'manual',
+        repository: settings.name,
+        branch,
+        sha: found,
+        message: 'started by hand',
+        createdAt: new Date().toISOString(),
+      },
+      { onePerCommit: false },
+    );
+    const url = runUrl(config, id);
+    return reply.code(202).header('Location', url).send({ run: id, url });
+  });
+}
+
+/** A run as the API shows it, with links. */
+export function presentRun(config: Config, run: Run) {
+  return {
+    ...run,
+    url: runUrl(config, run.id),
+    logUrl: runLogUrl(config, run.id),
+    studyUrl: studyUrl(config, run.study),
+  };
+}
+
+function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,73 @@
+/** build: finds out what the main script needs, and has an image and a running container for it. */
+import { ContainerError, ensureContainer } from '../src/container/containers.js';
+import { dataMounts } from '../src/container/data-mounts.js';
+import { ensureDerivedImage, ensureEnvironmentImage, ImageError } from '../src/container/images.js';
+import { readSources } from '../src/git/mirror.js';
+import { addEvent, type Build, type Run } from '../src/pipeline/run.js';
+import type { Inspection } from '../src/python/inspection.js';
+import { PythonSyntaxError } from '../src/python/syntax.js';
+import { RepositoryConfigError, trainingLimits } from '../src/repository-config.js';
+import { updateRun } from '../src/store/runs.js';
+import { announceBuild } from './announce.js';
+import { mirrorOf, now, settingsOf, type WorkerContext } from './context.js';
+import { inspectRepository } from './project.js';
+import { repositoryConfigIn } from './repository-settings.js';
+import { StageFailure, type StageOutcome } from './stage.js';
+
+/** Mails when the outcome differs from the repository's build before. */
+export async function build(context: WorkerContext, run: Run): Promise<StageOutcome> {
+  try {
+    const found = await buildRun(context, run);
+    await announceBuild(context, run, undefined);
+    return { kind: 'next', found: { build: found } };
+  } catch (error) {
+    if (!isDefinite(error)) throw error;
+    await announceBuild(context, run, error.message);
+    throw new StageFailure(error.message, { cause: error });
+  }
+}
+
+async function buildRun(context: WorkerContext, run: Run): Promise<Build> {
+  const files = await readSources(await mirrorOf(context, run.repository), run.sha);
+  const config = repositoryConfigIn(files);
+  const inspection = inspectRepository(files, config);
+  await noteWarnings(context, run, inspection);
+  const image = config.environment.image ?? (await environmentImage(context, run, inspection));
+  const container = await ensureContainer(context.docker, {
+    data: context.config.data,
+    repository: settingsOf(context, run.repository).name,
+    image,
+    limits: trainingLimits(context.config.training, config.environment),
+    trainer: context.trainer,
+    readOnly: await dataMounts(context.config.training.data_root, config.data),
+  });
+  return { main: inspection.main, environment: inspection.environment, image, container };
+}
+
+/** The built-in environment that matches the imports, with the packages on top that it lacks. */
+async function environmentImage(context: WorkerContext, run: Run, inspection: Inspection): Promise<string> {
+  const { docker, log } = context;
+  const onProgress = (message: string): void => log.info({ run: run.id }, message);
+  const common = { dataDirectory: context.config.data, onProgress };
+  const environment = await ensureEnvironmentImage(docker, { environment: 'tensorflow', ...common });
+  const requirements = missingRequirements(inspection);
+  if (requirements.length === 0) return environment.tag;
+  return (await ensureDerivedImage(docker, { base: environment.tag, requirements, ...common })).tag;
+}
+
+/** What the analysis left alone and why stands once in the run's events. */
+async function noteWarnings(context: WorkerContext, run: Run, { warnings }: Inspection): Promise<void> {
+  if (run.cause === 'trial') return;
+  const texts = warnings.map(({ file, line, message }) =>
+    file === undefined ? message : `${file}${line === undefined ? '' : `:${line}`}: ${message}`,
+  );
+  await updateRun(context.store.redis, run.id, (current) => {
+    const known = new Set(current.events.map(({ text }) => text));
+    return texts.filter((text) => !known.has(text)).reduce((changed, text) => addEvent(changed, now(), text), current);
+  });
+}
+
+function isDefinite(error: unknown): error is Error {
+  const definite = [StageFailure, ContainerError, ImageError, PythonSyntaxError, RepositoryConfigError];
+  return definite.some((kind) => error instanceof kind);
+}

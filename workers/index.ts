@@ -1,0 +1,122 @@
+/** A worker process: takes every stage's jobs, and looks after its host's containers. */
+import { createHash } from 'node:crypto';
+import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type ConnectionOptions, type Job, Worker, type WorkerOptions } from 'bullmq';
+import Docker from 'dockerode';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { Config } from '../src/config.js';
+import { credentialSource } from '../src/git/credentials.js';
+import { statusReporter } from '../src/git/commit-status.js';
+import { packageRoot } from '../src/package-root.js';
+import type { StageName } from '../src/pipeline/run.js';
+import { mailBackoff, monitorQueueName, openQueues, queuePrefix, type StageJob, stageQueueName } from '../src/store/queues.js';
+import type { Store } from '../src/store/start-run.js';
+import { build } from './build.js';
+import type { WorkerContext } from './context.js';
+import { evaluate } from './evaluate.js';
+import { mailSender } from './mail.js';
+import { monitor, requeueLostRuns } from './monitor.js';
+import { pull } from './pull.js';
+import { runStage, type StageWork } from './stage.js';
+import { reportStatus } from './status.js';
+import { train } from './train.js';
+import { tune } from './tune.js';
+
+export interface RunningWorkers {
+  /** Lets short stages end, hands trainings over to the next worker, and returns within about ten seconds. */
+  close(): Promise<void>;
+}
+
+const monitorEvery = 60_000;
+/** Schedulers have been seen to stop when several processes wrote them at once; this puts one back. */
+const watchSchedulerEvery = 5 * 60_000;
+/** Seconds that short stages get to end by themselves on shutdown. */
+const closeLimit = 10_000;
+
+/**
+ * A worker that was killed is noticed within about 20 s: its job's lock ends after 15 s, and every 5 s somebody looks.
+ * A stage is idempotent, so it may be lost this way any number of times.
+ */
+const liveness = { lockDuration: 15_000, stalledInterval: 5_000, maxStalledCount: 1000 };
+
+/** `connection` waits while Redis is away. */
+export async function startWorkers(config: Config, connection: Redis, log: Logger): Promise<RunningWorkers> {
+  const store: Store = { redis: connection, queues: openQueues(connection) };
+  const context: WorkerContext = {
+    config,
+    store,
+    docker: new Docker(),
+    credentials: credentialSource(config),
+    log,
+    trainer: await installTrainer(config.data),
+  };
+  const shutdown = new AbortController();
+  const options: WorkerOptions = { connection: connection as ConnectionOptions, prefix: queuePrefix, ...liveness };
+  const host = config.worker.name;
+
+  function stageWorker(stage: StageName, work: StageWork, concurrency: number): Worker {
+    const process = (job: Job<StageJob>, token?: string): Promise<void> =>
+      runStage(context, stage, work, job, token, shutdown.signal);
+    return new Worker(stageQueueName(stage, host), process, { ...options, concurrency });
+  }
+
+  const send = mailSender(config);
+  const report = statusReporter(config);
+  const workers = [
+    stageWorker('pull', pull, 4),
+    stageWorker('build', build, 2),
+    stageWorker('train', train, config.worker.trainings),
+    stageWorker('evaluate', evaluate, 4),
+    stageWorker('tune', tune, 2),
+    new Worker(monitorQueueName(host), () => monitor(context), options),
+    new Worker('mail', (job) => send(job), { ...options, settings: { backoffStrategy: mailBackoff } }),
+    new Worker('status', (job) => reportStatus(context, report, job), { ...options, concurrency: 4 }),
+  ];
+  for (const worker of workers) worker.on('error', (error) => log.error({ error, queue: worker.name }, 'a worker failed'));
+  await requeueLostRuns(context);
+  await scheduleMonitor(store, host);
+  const watch = setInterval(() => {
+    scheduleMonitor(store, host).catch((error: unknown) => log.error({ error }, 'the monitor could not be scheduled'));
+  }, watchSchedulerEvery);
+
+  return {
+    async close() {
+      clearInterval(watch);
+      shutdown.abort();
+      const limit = new Promise((resolve) => setTimeout(resolve, closeLimit).unref());
+      await Promise.race([Promise.all(workers.map((worker) => worker.close())), limit]);
+      await store.queues.close();
+    },
+  };
+}
+
+async function scheduleMonitor(store: Store, host: string): Promise<void> {
+  const queue = store.queues.get(monitorQueueName(host));
+  const scheduler = await queue.getJobScheduler('monitor');
+  if (scheduler?.next !== undefined && scheduler.next > Date.now() - monitorEvery) return;
+  await queue.upsertJobScheduler(
+    'monitor',
+    { every: monitorEvery },
+    { name: 'monitor', opts: { removeOnComplete: 10, removeOnFail: 100 } },
+  );
+}
+
+/**
+ * Copies the agent's package to the data directory, under a name of its content: containers mount it from there, since
+ * that path means the same to the Docker engine when the worker itself runs in a container.
+ */
+async function installTrainer(data: string): Promise<string> {
+  const source = join(packageRoot(), 'docker', 'trainer');
+  const names = (await readdir(source)).filter((name) => name.endsWith('.py')).sort();
+  const hash = createHash('sha256');
+  for (const name of names) hash.update(name).update(await readFile(join(source, name)));
+  const target = join(data, 'trainer', hash.digest('hex').slice(0, 12));
+  const temporary = `${target}.${process.pid}`;
+  await mkdir(temporary, { recursive: true });
+  for (const name of names) await cp(join(source, name), join(temporary, name));
+  // Another worker may have installed the same content already.
+  await rename(temporary, target).catch(() => rm(temporary, { recursive: true, force: true }));
+  return target;
+}

@@ -1,0 +1,49 @@
+/** The person's own version of a repository, as the tuner sees it. */
+import { applyValues } from '../src/python/edit.js';
+import { inspectProject } from '../src/python/inspect.js';
+import type { Hyperparameter, Inspection, ProjectFiles } from '../src/python/inspection.js';
+import type { RepositoryConfig } from '../src/repository-config.js';
+import type { SearchSpace, Values } from '../src/tuning/space.js';
+import { repositoryConfigIn } from './repository-settings.js';
+
+export interface Project {
+  readonly files: ProjectFiles;
+  readonly main: string;
+  readonly hyperparameters: readonly Hyperparameter[];
+  readonly space: SearchSpace;
+  /** What the person wrote: the values of trial 0. */
+  readonly values: Values;
+}
+
+export function inspectRepository(files: ProjectFiles, config: RepositoryConfig): Inspection {
+  return inspectProject(files, {
+    hyperparameters: config.hyperparameters,
+    ...(config.main === undefined ? {} : { main: config.main }),
+  });
+}
+
+export function readProject(files: ProjectFiles): Project {
+  const { main, hyperparameters } = inspectRepository(files, repositoryConfigIn(files));
+  return {
+    files,
+    main,
+    hyperparameters,
+    space: { parameters: hyperparameters.map(({ parameter }) => parameter) },
+    values: Object.fromEntries(hyperparameters.map(({ name, value }) => [name, value])),
+  };
+}
+
+/**
+ * The files of a trial: the person's own version with the new values. All files that hold hyperparameters are given,
+ * changed or not, so that what an earlier trial changed elsewhere does not stay.
+ */
+export function trialFiles(project: Project, values: Values): ReadonlyMap<string, Uint8Array> {
+  const edited = applyValues(project.files, project.hyperparameters, values);
+  const paths = new Set(project.hyperparameters.map(({ file }) => file));
+  return new Map(
+    [...paths].flatMap((path) => {
+      const bytes = edited.get(path) ?? project.files.get(path);
+      return bytes === undefined ? [] : [[path, bytes] as const];
+    }),
+  );
+}
