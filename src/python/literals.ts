@@ -140,7 +140,9 @@ function formatTuple(values: readonly ParameterValue[], written: string): string
   const inner = written.startsWith(open) ? written.slice(1, -1) : written;
   const separator = inner.includes(', ') || !inner.includes(',') ? ', ' : inner.includes(' ,') ? ' ,' : ',';
   const padding = inner.startsWith(' ') ? ' ' : '';
-  const items = values.map((value) => (typeof value === 'string' ? formatString(value, inner.trim()) : formatItem(value)));
+  const items = values.map((value) =>
+    typeof value === 'string' ? formatString(value, inner.trim()) : formatItem(value),
+  );
   const trailing = items.length === 1 && open === '(' ? ',' : '';
   return `${open}${padding}${items.join(separator)}${trailing}${padding}${close}`;
 }

@@ -1,5 +1,5 @@
+import type { InspectionWarning } from './inspection.js';
 import { jsonAt, type PositionedJson, parseJsonWithPositions } from './json-positions.js';
-import { type InspectionWarning } from './inspection.js';
 import { PythonSyntaxError, parsePython, positionAt } from './syntax.js';
 
 /** The code cells of a notebook as one script, and where each of its characters stands in the `.ipynb` file. */
@@ -15,7 +15,22 @@ export interface NotebookScript {
 /** Cell magics whose cell is still Python. */
 const PYTHON_CELL_MAGICS = ['%%time', '%%timeit', '%%capture', '%%prun'];
 /** Magics that only change how a notebook is shown. */
-const DISPLAY_MAGICS = ['matplotlib', 'config', 'reload_ext', 'load_ext', 'autoreload', 'pylab', 'time', 'tensorflow_version', 'tensorboard', 'ls', 'pwd', 'env', 'who', 'whos'];
+const DISPLAY_MAGICS = [
+  'matplotlib',
+  'config',
+  'reload_ext',
+  'load_ext',
+  'autoreload',
+  'pylab',
+  'time',
+  'tensorflow_version',
+  'tensorboard',
+  'ls',
+  'pwd',
+  'env',
+  'who',
+  'whos',
+];
 
 interface Character {
   readonly character: string;
@@ -115,7 +130,11 @@ function withoutMagics(
   installs: string[],
   warnings: InspectionWarning[],
 ): readonly Character[][] {
-  const first = lines.map(lineText).find((line) => line.trim() !== '')?.trim() ?? '';
+  const first =
+    lines
+      .map(lineText)
+      .find((line) => line.trim() !== '')
+      ?.trim() ?? '';
   const placeOf = (line: readonly Character[]): number => positionAt(text, line[0]?.place ?? 0).line;
   if (first.startsWith('%%') && !PYTHON_CELL_MAGICS.some((magic) => first.split(' ')[0] === magic)) {
     const message = `a cell that begins with ${first.split(' ')[0]} is not Python and is left out`;
@@ -144,7 +163,11 @@ function withoutMagics(
     if (pip !== -1 && words.includes('install')) {
       const names = words.slice(words.indexOf('install') + 1);
       installs.push(...names.filter((name) => !name.startsWith('-')));
-    } else if (!magic.startsWith('%%') && !(magic.startsWith('%') && DISPLAY_MAGICS.includes(command)) && !isHelp(magic)) {
+    } else if (
+      !magic.startsWith('%%') &&
+      !(magic.startsWith('%') && DISPLAY_MAGICS.includes(command)) &&
+      !isHelp(magic)
+    ) {
       warnings.push({ file, line, message: `\`${magic}\` is a notebook command and is skipped when Pushtune trains` });
     }
   }

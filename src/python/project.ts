@@ -145,7 +145,9 @@ function findLocal(
   dotted: string,
 ): { local: boolean; file?: string } {
   const dots = dotted.length - trimStartDots(dotted).length;
-  const parts = trimStartDots(dotted).split('.').filter((part) => part !== '');
+  const parts = trimStartDots(dotted)
+    .split('.')
+    .filter((part) => part !== '');
   const roots = dots > 0 ? [upwards(folderOf(importer), dots - 1)] : [folderOf(mainFile), folderOf(importer), ''];
   for (const root of roots) {
     const base = [...(root === '' ? [] : [root]), ...parts].join('/');
@@ -158,7 +160,12 @@ function findLocal(
   const first = parts[0];
   const isFolder = roots.some((root) => {
     const prefix = `${root === '' ? '' : `${root}/`}${first}`;
-    return first !== undefined && [...files.keys()].some((file) => file === `${prefix}.py` || (file.startsWith(`${prefix}/`) && file.endsWith('.py')));
+    return (
+      first !== undefined &&
+      [...files.keys()].some(
+        (file) => file === `${prefix}.py` || (file.startsWith(`${prefix}/`) && file.endsWith('.py')),
+      )
+    );
   });
   return { local: dots > 0 || isFolder };
 }
@@ -176,7 +183,10 @@ function folderOf(file: string): string {
 }
 
 function upwards(folder: string, levels: number): string {
-  return folder.split('/').slice(0, Math.max(0, folder.split('/').length - levels)).join('/');
+  return folder
+    .split('/')
+    .slice(0, Math.max(0, folder.split('/').length - levels))
+    .join('/');
 }
 
 /** Where a range of a module's Python text stands in its file; undefined when it cannot be edited there. */

@@ -171,7 +171,12 @@ export function readScopes(source: PythonSource): ScopedSource {
     }
     const valuePart = value === undefined ? {} : { value };
     if (target.type === 'VariableName') {
-      bind(scope, { kind: value === undefined && kind === 'assignment' ? 'other' : kind, name: textOf(source, target), node: target, ...valuePart });
+      bind(scope, {
+        kind: value === undefined && kind === 'assignment' ? 'other' : kind,
+        name: textOf(source, target),
+        node: target,
+        ...valuePart,
+      });
       return;
     }
     if (target.type === 'TupleExpression' || target.type === 'ArrayExpression') {
@@ -182,7 +187,13 @@ export function readScopes(source: PythonSource): ScopedSource {
     }
     const owner = selfAttribute(target, scope);
     if (owner !== undefined) {
-      const binding = { kind: value === undefined ? ('other' as const) : kind, scope, name: owner.name, node: target, ...valuePart };
+      const binding = {
+        kind: value === undefined ? ('other' as const) : kind,
+        scope,
+        name: owner.name,
+        node: target,
+        ...valuePart,
+      };
       push(owner.scope.attributes, owner.name, binding);
     }
   }
@@ -197,7 +208,8 @@ export function readScopes(source: PythonSource): ScopedSource {
     while (method !== undefined && method.parent?.kind !== 'class') {
       method = method.parent;
     }
-    const self = method === undefined ? undefined : [...method.bindings.values()].flat().find((b) => b.kind === 'parameter');
+    const self =
+      method === undefined ? undefined : [...method.bindings.values()].flat().find((b) => b.kind === 'parameter');
     if (method?.parent === undefined || self?.name !== textOf(source, object)) {
       return undefined;
     }
@@ -231,7 +243,8 @@ export function readScopes(source: PythonSource): ScopedSource {
         starImports.push(item.module);
         continue;
       }
-      const imported = item.member === undefined ? { module: item.boundModule } : { module: item.module, member: item.member };
+      const imported =
+        item.member === undefined ? { module: item.boundModule } : { module: item.module, member: item.member };
       bind(scope, { kind: 'import', name: item.bound, node: item.node, imported });
     }
   }
@@ -311,7 +324,11 @@ function splitAtAssignments(node: SyntaxNode): SyntaxNode[][] {
 
 function unpacked(nodes: readonly SyntaxNode[]): readonly SyntaxNode[] {
   const only = nodes[0];
-  if (nodes.length === 1 && only !== undefined && (only.type === 'TupleExpression' || only.type === 'ArrayExpression')) {
+  if (
+    nodes.length === 1 &&
+    only !== undefined &&
+    (only.type === 'TupleExpression' || only.type === 'ArrayExpression')
+  ) {
     return only.children.filter((child) => !['(', ')', '[', ']', ',', 'Comment'].includes(child.type));
   }
   return nodes;

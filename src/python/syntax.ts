@@ -266,7 +266,9 @@ export function lastName(source: PythonSource, node: SyntaxNode): string | undef
 export function unwrapped(node: SyntaxNode): SyntaxNode {
   let inner = node;
   while (inner.type === 'ParenthesizedExpression') {
-    const content = inner.children.find((child) => child.type !== '(' && child.type !== ')' && child.type !== 'Comment');
+    const content = inner.children.find(
+      (child) => child.type !== '(' && child.type !== ')' && child.type !== 'Comment',
+    );
     if (content === undefined) {
       return inner;
     }

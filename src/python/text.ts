@@ -31,7 +31,11 @@ export interface Replacement {
 }
 
 /** Replaces ranges of characters; every byte outside of them stays. The ranges must not overlap. */
-export function replaceInBytes(bytes: Uint8Array, decoded: DecodedText, replacements: readonly Replacement[]): Uint8Array {
+export function replaceInBytes(
+  bytes: Uint8Array,
+  decoded: DecodedText,
+  replacements: readonly Replacement[],
+): Uint8Array {
   const parts: Uint8Array[] = [];
   let done = 0;
   for (const { from, to, text } of [...replacements].sort((a, b) => a.from - b.from)) {

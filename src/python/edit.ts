@@ -1,0 +1,96 @@
+import type { ParameterValue, Values } from '../tuning/space.js';
+import type { Hyperparameter, LiteralPlace, ProjectFiles } from './inspection.js';
+import { formatLiteral, sameValue } from './literals.js';
+import { formatYaml } from './parameter-files.js';
+import { readModule } from './project.js';
+import { PythonSyntaxError } from './syntax.js';
+import { decodeText, type Replacement, replaceInBytes } from './text.js';
+
+/** A trial's values cannot be written into the files. The message says why; the trial is not to be run. */
+export class EditRefusedError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'EditRefusedError';
+  }
+}
+
+/**
+ * Writes values into the files that hold them, in the style of what stands there. Every byte outside of the literals
+ * stays. A value that equals the written one changes nothing, so `values` of trial 0 give an empty map.
+ *
+ * @param files the person's own version, the one that was inspected
+ * @param values by name; hyperparameters without a value stay as they are
+ * @returns the files that changed, and only these
+ * @throws EditRefusedError when a file is not the one that was inspected, a name is unknown, or the result is no Python
+ */
+export function applyValues(
+  files: ProjectFiles,
+  hyperparameters: readonly Hyperparameter[],
+  values: Values,
+): ReadonlyMap<string, Uint8Array> {
+  const replacements = new Map<string, Replacement[]>();
+  for (const [name, value] of Object.entries(values)) {
+    const hyperparameter = hyperparameters.find((candidate) => candidate.name === name);
+    if (hyperparameter === undefined) {
+      throw new EditRefusedError(`No hyperparameter is called ${name}; inspect the commit again.`);
+    }
+    if (sameValue(value, hyperparameter.value)) {
+      continue;
+    }
+    for (const place of hyperparameter.places) {
+      checkPlace(files, place, name);
+      const text = formatAt(place, value, hyperparameter.value);
+      replacements.set(place.file, [...(replacements.get(place.file) ?? []), { from: place.from, to: place.to, text }]);
+    }
+  }
+  const changed = new Map<string, Uint8Array>();
+  for (const [file, edits] of replacements) {
+    const bytes = files.get(file) ?? new Uint8Array();
+    changed.set(file, replaceInBytes(bytes, decodeText(bytes), edits));
+  }
+  checkResult(files, changed);
+  return changed;
+}
+
+function checkPlace(files: ProjectFiles, place: LiteralPlace, name: string): void {
+  const bytes = files.get(place.file);
+  const found = bytes === undefined ? undefined : decodeText(bytes).text.slice(place.from, place.to);
+  if (found !== place.written) {
+    throw new EditRefusedError(
+      `${name} was found as ${place.written} in ${place.file}, which now reads ${found ?? 'nothing'} there; inspect the commit again.`,
+    );
+  }
+}
+
+function formatAt(place: LiteralPlace, value: ParameterValue, read: ParameterValue): string {
+  switch (place.syntax) {
+    case 'python':
+      return `${place.prefix ?? ''}${formatLiteral(value, place.written, read)}`;
+    case 'notebook': {
+      // Inside of a JSON string: the Python text is escaped as JSON escapes it.
+      const written: string = JSON.parse(`"${place.written}"`);
+      return JSON.stringify(formatLiteral(value, written, read)).slice(1, -1);
+    }
+    case 'json':
+      return JSON.stringify(value);
+    case 'yaml':
+      return formatYaml(value, place.written);
+  }
+}
+
+function checkResult(files: ProjectFiles, changed: ReadonlyMap<string, Uint8Array>): void {
+  const after = new Map([...files, ...changed]);
+  for (const file of changed.keys()) {
+    if (!file.endsWith('.py') && !file.endsWith('.ipynb')) {
+      continue;
+    }
+    try {
+      readModule(after, file);
+    } catch (error) {
+      if (error instanceof PythonSyntaxError) {
+        throw new EditRefusedError(`The edited ${file} would no longer be valid Python.`, { cause: error });
+      }
+      throw error;
+    }
+  }
+}
