@@ -44,7 +44,12 @@ function describeCommit(sha) {
 function describePush(before, after, ref) {
   const created = /^0+$/.test(before);
   const deleted = /^0+$/.test(after);
-  const commits = deleted ? [] : git('rev-list', '--reverse', '--max-count=20', created ? after : `${before}..${after}`).split('\n').filter(Boolean).map(describeCommit);
+  const commits = deleted
+    ? []
+    : git('rev-list', '--reverse', '--max-count=20', created ? after : `${before}..${after}`)
+        .split('\n')
+        .filter(Boolean)
+        .map(describeCommit);
   const head = deleted ? null : describeCommit(after);
   const login = { name: owner, email: `${owner}@github.example`, login: owner, id: 1, type: 'User', site_admin: false };
   return {

@@ -6,7 +6,18 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, closeSync, cpSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,7 +73,9 @@ async function runDemo(): Promise<number> {
     if (options.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
     return summary.reached ? 0 : 1;
   } catch (error) {
-    process.stderr.write(`The demo failed: ${error instanceof Error ? error.message : String(error)}\nThe server's log: ${demo.serverLog}\n`);
+    process.stderr.write(
+      `The demo failed: ${error instanceof Error ? error.message : String(error)}\nThe server's log: ${demo.serverLog}\n`,
+    );
     return 1;
   } finally {
     if (options.keep) say(`The server is left up as process ${server.pid}: curl ${demo.url}/status`);
@@ -112,7 +125,8 @@ function startServer(demo: Demo): ChildProcess {
 
 async function untilReady(demo: Demo, server: ChildProcess): Promise<void> {
   for (;;) {
-    if (server.exitCode !== null) throw new Error(`the server ended: ${readFileSync(demo.serverLog, 'utf8').slice(-1000)}`);
+    if (server.exitCode !== null)
+      throw new Error(`the server ended: ${readFileSync(demo.serverLog, 'utf8').slice(-1000)}`);
     const answer = await fetch(`${demo.url}/readyz`).catch(() => undefined);
     if (answer?.ok === true) return;
     await delay(100);
@@ -124,7 +138,13 @@ function makeRepository(demo: Demo): void {
   mkdirSync(demo.bare, { recursive: true });
   git(demo.bare, 'init', '--quiet', '--bare', `--initial-branch=${branch}`, '.');
   const hook = join(demo.bare, 'hooks', 'post-receive');
-  const command = [process.execPath, join(packageRoot(), 'script', 'demo-webhook.mjs'), `${demo.url}/webhooks/github`, demo.secretFile, repository];
+  const command = [
+    process.execPath,
+    join(packageRoot(), 'script', 'demo-webhook.mjs'),
+    `${demo.url}/webhooks/github`,
+    demo.secretFile,
+    repository,
+  ];
   mkdirSync(join(demo.bare, 'hooks'), { recursive: true });
   writeFileSync(hook, `#!/bin/sh\nexec ${command.map((word) => `'${word}'`).join(' ')}\n`);
   chmodSync(hook, 0o755);
@@ -139,7 +159,11 @@ function pushSample(demo: Demo): void {
   const ada = ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.org'];
   git(demo.clone, ...ada, 'commit', '--quiet', '--message', 'A first CNN for handwritten digits');
   say(`\n$ git push origin ${branch}`);
-  const output = execFileSync('git', ['push', 'origin', branch], { cwd: demo.clone, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const output = execFileSync('git', ['push', 'origin', branch], {
+    cwd: demo.clone,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   say(output.trim());
 }
 
@@ -214,9 +238,15 @@ async function summarise(demo: Demo, study: ShownStudy, seconds: number) {
   const mail = await findMail(demo);
   const reached = study.state === 'target_reached';
   say('');
-  say(reached ? `The target of ${percent(study.target)} is reached.` : `The study ended below its target: ${study.reason ?? study.state}.`);
+  say(
+    reached
+      ? `The target of ${percent(study.target)} is reached.`
+      : `The study ended below its target: ${study.reason ?? study.state}.`,
+  );
   say(`  trials         ${study.trials.length}`);
-  say(`  best accuracy  ${best?.metric === undefined ? 'none' : percent(best.metric.value)} (trial ${best?.number ?? '-'})`);
+  say(
+    `  best accuracy  ${best?.metric === undefined ? 'none' : percent(best.metric.value)} (trial ${best?.number ?? '-'})`,
+  );
   say(`  commit         ${best?.sha ?? '-'}`);
   say(`  e-mail         ${mail?.subject ?? 'none'}`);
   say(`                 ${mail?.path ?? ''}`);
@@ -242,7 +272,12 @@ async function summarise(demo: Demo, study: ShownStudy, seconds: number) {
 async function findMail(demo: Demo): Promise<{ path: string; subject: string } | undefined> {
   const folder = join(demo.data, 'mail');
   for (let attempt = 0; attempt < 100; attempt += 1) {
-    const name = existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.eml')).sort().at(-1) : undefined;
+    const name = existsSync(folder)
+      ? readdirSync(folder)
+          .filter((file) => file.endsWith('.eml'))
+          .sort()
+          .at(-1)
+      : undefined;
     if (name !== undefined) {
       const path = join(folder, name);
       return { path, subject: (await simpleParser(readFileSync(path))).subject ?? '' };

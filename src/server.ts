@@ -79,7 +79,9 @@ export function assertReadyToServe(config: Config): void {
 /** The URL that `serve` and `work` share. @throws {ConfigError} */
 export function sharedRedisUrl(config: Config): string {
   if (config.redis.url !== '') return config.redis.url;
-  throw new ConfigError('redis.url is missing: server and workers that run apart meet in Redis; set it or REDIS_URL, or use "pushtune start"');
+  throw new ConfigError(
+    'redis.url is missing: server and workers that run apart meet in Redis; set it or REDIS_URL, or use "pushtune start"',
+  );
 }
 
 async function openRedis(config: Config, log: Logger): Promise<{ readonly url: string; stop(): Promise<void> }> {

@@ -1,12 +1,18 @@
 /** build: finds out what the main script needs, and has an image and a running container for it. */
-import { ContainerError, ensureContainer } from '../src/container/containers.js';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ContainerError, containerName, ensureContainer } from '../src/container/containers.js';
 import { dataMounts } from '../src/container/data-mounts.js';
 import { ensureDerivedImage, ensureEnvironmentImage, ImageError } from '../src/container/images.js';
+import { missingRequirements } from '../src/container/requirements.js';
 import { readSources } from '../src/git/mirror.js';
+import { packageRoot } from '../src/package-root.js';
 import { addEvent, type Build, type Run } from '../src/pipeline/run.js';
 import type { Inspection } from '../src/python/inspection.js';
+import { MainScriptError } from '../src/python/main-script.js';
 import { PythonSyntaxError } from '../src/python/syntax.js';
 import { RepositoryConfigError, trainingLimits } from '../src/repository-config.js';
+import { setIncident } from '../src/store/incidents.js';
 import { updateRun } from '../src/store/runs.js';
 import { announceBuild } from './announce.js';
 import { mirrorOf, now, settingsOf, type WorkerContext } from './context.js';
@@ -33,14 +39,17 @@ async function buildRun(context: WorkerContext, run: Run): Promise<Build> {
   const inspection = inspectRepository(files, config);
   await noteWarnings(context, run, inspection);
   const image = config.environment.image ?? (await environmentImage(context, run, inspection));
-  const container = await ensureContainer(context.docker, {
+  const request = {
     data: context.config.data,
     repository: settingsOf(context, run.repository).name,
     image,
     limits: trainingLimits(context.config.training, config.environment),
     trainer: context.trainer,
     readOnly: await dataMounts(context.config.training.data_root, config.data),
-  });
+  };
+  // A person's push gives a container that was given up another chance.
+  if (run.cause !== 'trial') await setIncident(context.store.redis, containerName(request), undefined);
+  const container = await ensureContainer(context.docker, request);
   return { main: inspection.main, environment: inspection.environment, image, container };
 }
 
@@ -50,7 +59,8 @@ async function environmentImage(context: WorkerContext, run: Run, inspection: In
   const onProgress = (message: string): void => log.info({ run: run.id }, message);
   const common = { dataDirectory: context.config.data, onProgress };
   const environment = await ensureEnvironmentImage(docker, { environment: 'tensorflow', ...common });
-  const requirements = missingRequirements(inspection);
+  const lock = await readFile(join(packageRoot(), 'docker', 'tensorflow', 'requirements.txt'), 'utf8');
+  const requirements = missingRequirements(inspection.requirements ?? inspection.packages, lock);
   if (requirements.length === 0) return environment.tag;
   return (await ensureDerivedImage(docker, { base: environment.tag, requirements, ...common })).tag;
 }
@@ -68,6 +78,13 @@ async function noteWarnings(context: WorkerContext, run: Run, { warnings }: Insp
 }
 
 function isDefinite(error: unknown): error is Error {
-  const definite = [StageFailure, ContainerError, ImageError, PythonSyntaxError, RepositoryConfigError];
+  const definite = [
+    StageFailure,
+    ContainerError,
+    ImageError,
+    MainScriptError,
+    PythonSyntaxError,
+    RepositoryConfigError,
+  ];
   return definite.some((kind) => error instanceof kind);
 }

@@ -7,11 +7,18 @@ import Docker from 'dockerode';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Config } from '../src/config.js';
-import { credentialSource } from '../src/git/credentials.js';
 import { statusReporter } from '../src/git/commit-status.js';
+import { credentialSource } from '../src/git/credentials.js';
 import { packageRoot } from '../src/package-root.js';
 import type { StageName } from '../src/pipeline/run.js';
-import { mailBackoff, monitorQueueName, openQueues, queuePrefix, type StageJob, stageQueueName } from '../src/store/queues.js';
+import {
+  mailBackoff,
+  monitorQueueName,
+  openQueues,
+  queuePrefix,
+  type StageJob,
+  stageQueueName,
+} from '../src/store/queues.js';
 import type { Store } from '../src/store/start-run.js';
 import { build } from './build.js';
 import type { WorkerContext } from './context.js';
@@ -74,7 +81,8 @@ export async function startWorkers(config: Config, connection: Redis, log: Logge
     new Worker('mail', (job) => send(job), { ...options, settings: { backoffStrategy: mailBackoff } }),
     new Worker('status', (job) => reportStatus(context, report, job), { ...options, concurrency: 4 }),
   ];
-  for (const worker of workers) worker.on('error', (error) => log.error({ error, queue: worker.name }, 'a worker failed'));
+  for (const worker of workers)
+    worker.on('error', (error) => log.error({ error, queue: worker.name }, 'a worker failed'));
   await requeueLostRuns(context);
   await scheduleMonitor(store, host);
   const watch = setInterval(() => {

@@ -22,7 +22,7 @@ import { newId, startRun } from '../src/store/start-run.js';
 import { getStudy, updateStudy } from '../src/store/studies.js';
 import type { Values } from '../src/tuning/space.js';
 import { suggest } from '../src/tuning/suggest.js';
-import { announceBudgetEnded, announcePushRefused, announceTargetReached } from './announce.js';
+import { announceBudgetEnded, announceNothingToTune, announcePushRefused, announceTargetReached } from './announce.js';
 import { mirrorOf, now, type WorkerContext } from './context.js';
 import { type Project, readProject, trialFiles } from './project.js';
 import { StageFailure, type StageOutcome } from './stage.js';
@@ -67,9 +67,9 @@ async function continueStudy(
     await updateStudy(context.store.redis, study.id, (current) =>
       endStudy(current, 'failed', now(), 'nothing to tune was found'),
     );
-    throw new StageFailure(
-      `${outcomeOf(run)}, below the target ${study.target}, and nothing to tune was found in ${project.main}. Write hyperparameters as literals or constants (filters, units, epochs, learning_rate …).`,
-    );
+    const error = `${outcomeOf(run)}, below the target ${study.target}, and nothing to tune was found in ${project.main}. Write hyperparameters as literals or constants (filters, units, epochs, learning_rate …).`;
+    await announceNothingToTune(context, run, error);
+    throw new StageFailure(error);
   }
   const trial = nextTrialNumber(study);
   const suggestion = suggest(

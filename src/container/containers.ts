@@ -134,16 +134,10 @@ function containerOptions(request: ContainerRequest, name: string, agent: string
   return {
     name,
     Image: request.image,
-    Entrypoint: ['python3', '-m', 'trainer'],
+    Entrypoint: ['python3', trainerMount],
     Cmd: ['agent'],
     User: `${uid}:${gid}`,
-    Env: [
-      'PYTHONPATH=/opt/pushtune',
-      'PYTHONDONTWRITEBYTECODE=1',
-      'HOME=/tmp/home',
-      `PUSHTUNE_RUNS=${runsMount}`,
-      `PUSHTUNE_AGENT=${agentMount}`,
-    ],
+    Env: ['PYTHONDONTWRITEBYTECODE=1', 'HOME=/tmp/home', `PUSHTUNE_RUNS=${runsMount}`, `PUSHTUNE_AGENT=${agentMount}`],
     Labels: {
       [labels.instance]: instanceName(request.data),
       [labels.repository]: request.repository,

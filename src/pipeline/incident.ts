@@ -27,13 +27,21 @@ export function onCrash(
 ): { readonly incident: Incident; readonly reaction: Reaction; readonly isNew: boolean } {
   const { id, at, cause } = crash;
   if (incident === undefined || hasRecovered(incident, at)) {
-    return { incident: { id, openedAt: at, lastAt: at, restarts: 1, cause, givenUp: false }, reaction: 'restart', isNew: true };
+    return {
+      incident: { id, openedAt: at, lastAt: at, restarts: 1, cause, givenUp: false },
+      reaction: 'restart',
+      isNew: true,
+    };
   }
   if (incident.givenUp) return { incident, reaction: 'leave', isNew: false };
   if (incident.restarts >= mostRestarts) {
     return { incident: { ...incident, lastAt: at, cause, givenUp: true }, reaction: 'give_up', isNew: false };
   }
-  return { incident: { ...incident, lastAt: at, cause, restarts: incident.restarts + 1 }, reaction: 'restart', isNew: false };
+  return {
+    incident: { ...incident, lastAt: at, cause, restarts: incident.restarts + 1 },
+    reaction: 'restart',
+    isNew: false,
+  };
 }
 
 /** Whether an incident is over, seen at a time when its container is healthy. */

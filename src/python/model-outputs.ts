@@ -2,7 +2,17 @@ import { mergingLayers, plainLayers, weightedLayers } from './call-arguments.js'
 import { readLiteral } from './literals.js';
 import type { Module } from './project.js';
 import { scopeOf } from './scopes.js';
-import { callArguments, calleeOf, findArgument, isInside, lastName, type SyntaxNode, textOf, unwrapped, walk } from './syntax.js';
+import {
+  callArguments,
+  calleeOf,
+  findArgument,
+  isInside,
+  lastName,
+  type SyntaxNode,
+  textOf,
+  unwrapped,
+  walk,
+} from './syntax.js';
 
 /** What a layer call is in its network. */
 export type LayerRole =

@@ -3,7 +3,8 @@ import type { Hyperparameter, Inspection, InspectionWarning } from './inspection
 
 /** An inspection for a terminal: what was found, a table of the hyperparameters with `file:line`, and the warnings. */
 export function renderInspection(inspection: Inspection): string {
-  const { main, framework, imports, packages, requirements, environment, metric, hyperparameters, warnings } = inspection;
+  const { main, framework, imports, packages, requirements, environment, metric, hyperparameters, warnings } =
+    inspection;
   const metricPath = metric.path === undefined ? '' : ` (${metric.path})`;
   const lines = [
     `main script   ${main}`,

@@ -1,0 +1,301 @@
+/** The training images: built once for all that goes into them, and never again while that stays the same. */
+import { spawn } from 'node:child_process';
+import { createHash, randomUUID } from 'node:crypto';
+import { access, copyFile, cp, link, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type Docker from 'dockerode';
+import { pack } from 'tar-fs';
+import { packageRoot } from '../package-root.js';
+import { scratchFolder } from './folders.js';
+
+export interface ImageOptions {
+  /** Pushtune's data directory, which caches downloaded wheels. */
+  readonly dataDirectory: string;
+  /** Told what is done, a line at a time: a first build takes minutes. */
+  readonly onProgress: (message: string) => void;
+}
+
+export interface BuiltImage {
+  readonly tag: string;
+  /** False when the image was there already. */
+  readonly built: boolean;
+}
+
+/** The image can't be made; the message says what is missing and what to do. */
+export class ImageError extends Error {
+  override readonly name = 'ImageError';
+}
+
+/** Python of the base image, which need not be the host's. */
+const pythonVersion = '3.11';
+
+/** What is tried of an index that does not answer: a company without internet shall not wait for minutes. */
+const pipPatience = ['--retries', '1', '--timeout', '15'];
+
+/**
+ * The image of a built-in environment.
+ *
+ * @throws {ImageError}
+ */
+export async function ensureEnvironmentImage(
+  docker: Docker,
+  options: ImageOptions & { readonly environment: 'tensorflow' },
+): Promise<BuiltImage> {
+  const folder = join(packageRoot(), 'docker', options.environment);
+  const trainer = join(packageRoot(), 'docker', 'trainer');
+  const base = await baseTag();
+  const lock = await readFile(join(folder, 'requirements.txt'), 'utf8');
+  const tag = `pushtune/${options.environment}:${await hashOf([base, pythonVersion], [folder, trainer])}`;
+  return once(tag, async () => {
+    if (await hasImage(docker, tag)) return { tag, built: false };
+    await buildBase(base, options.onProgress);
+    const wheels = await downloadWheels(docker, ['--no-deps', '-r', join(folder, 'requirements.txt')], lock, options);
+    await inContext(options.dataDirectory, async (context) => {
+      await linkFiles(wheels, join(context, 'wheels'));
+      await cp(trainer, join(context, 'trainer'), { recursive: true, filter: (path) => !path.includes('__pycache__') });
+      for (const name of await readdir(folder)) await copyFile(join(folder, name), join(context, name));
+      await buildImage(docker, context, tag, base, options);
+    });
+    return { tag, built: true };
+  });
+}
+
+/**
+ * The environment's image with further packages: lines of a requirements file. Only wheels are taken, since building a
+ * source distribution would run its code on this host.
+ *
+ * @throws {ImageError}
+ */
+export async function ensureDerivedImage(
+  docker: Docker,
+  options: ImageOptions & { readonly base: string; readonly requirements: readonly string[] },
+): Promise<BuiltImage> {
+  const dockerfile = join(packageRoot(), 'docker', 'derived.Dockerfile');
+  const requirements = [...options.requirements].sort().join('\n');
+  const tag = `${options.base.split(':')[0]}-derived:${digest([options.base, requirements, await readFile(dockerfile, 'utf8')])}`;
+  return once(tag, async () => {
+    if (await hasImage(docker, tag)) return { tag, built: false };
+    const lockFile = join(packageRoot(), 'docker', 'tensorflow', 'requirements.txt');
+    const wheels = await downloadWheels(
+      docker,
+      ['-c', lockFile, ...options.requirements.map((line) => line.trim())],
+      requirements,
+      options,
+    );
+    await inContext(options.dataDirectory, async (context) => {
+      const provided = new Set((await readFile(lockFile, 'utf8')).split('\n').map(wheelPrefix));
+      await linkFiles(
+        wheels,
+        join(context, 'wheels'),
+        (name) => !provided.has(name.split('-').slice(0, 2).join('-').toLowerCase()),
+      );
+      await copyFile(dockerfile, join(context, 'Dockerfile'));
+      await buildImage(docker, context, tag, options.base, options);
+    });
+    return { tag, built: true };
+  });
+}
+
+/** `numpy==2.1.0` is provided as `numpy-2.1.0…whl`. */
+function wheelPrefix(line: string): string {
+  return line
+    .trim()
+    .replace(/[-.]+(?=.*==)/g, '_')
+    .replace('==', '-')
+    .toLowerCase();
+}
+
+const running = new Map<string, Promise<BuiltImage>>();
+
+/** Two runs of one process that need the same image wait for one build. */
+function once(tag: string, build: () => Promise<BuiltImage>): Promise<BuiltImage> {
+  const known = running.get(tag);
+  if (known !== undefined) return known;
+  const started = build().finally(() => running.delete(tag));
+  running.set(tag, started);
+  return started;
+}
+
+async function hasImage(docker: Docker, tag: string): Promise<boolean> {
+  try {
+    await docker.getImage(tag).inspect();
+    return true;
+  } catch (error) {
+    if (typeof error === 'object' && error !== null && 'statusCode' in error && error.statusCode === 404) return false;
+    throw new ImageError(`the Docker engine does not answer (${String(error)}); start it, or run script/bootstrap`, {
+      cause: error,
+    });
+  }
+}
+
+/** `docker/base/build` computes the same. */
+async function baseTag(): Promise<string> {
+  const script = await readFile(join(packageRoot(), 'docker', 'base', 'build'));
+  return `pushtune/base:${createHash('sha256').update(script).digest('hex').slice(0, 12)}`;
+}
+
+async function buildBase(tag: string, onProgress: (message: string) => void): Promise<void> {
+  await run(
+    join(packageRoot(), 'docker', 'base', 'build'),
+    [tag],
+    onProgress,
+    (output) => `the base image can't be made: ${output}`,
+  );
+}
+
+/** Downloads with the host's own pip, whose index settings and certificates then just work, for the container's Python. */
+async function downloadWheels(
+  docker: Docker,
+  wanted: readonly string[],
+  content: string,
+  { dataDirectory, onProgress }: ImageOptions,
+): Promise<string> {
+  const machine = String((await docker.info()).Architecture);
+  const folder = join(dataDirectory, 'wheels', digest([content, pythonVersion, machine]));
+  if (await exists(folder)) return folder;
+  const temporary = `${folder}.${randomUUID()}`;
+  await mkdir(temporary, { recursive: true });
+  onProgress('wheels: downloading with pip');
+  const platforms = ['2_17', '2_24', '2_27', '2_28'].flatMap((version) => [
+    '--platform',
+    `manylinux_${version}_${machine}`,
+  ]);
+  const target = [
+    '--python-version',
+    pythonVersion,
+    '--implementation',
+    'cp',
+    ...platforms,
+    '--platform',
+    `manylinux2014_${machine}`,
+  ];
+  const parameters = [
+    '-m',
+    'pip',
+    'download',
+    '--only-binary=:all:',
+    '--progress-bar',
+    'off',
+    ...pipPatience,
+    ...target,
+    '-d',
+    temporary,
+  ];
+  let count = 0;
+  const report = (line: string): void => {
+    if (/^(Downloading|Saved|Processing|Using cached)/.test(line.trim())) count += 1;
+    if (/^Saved/.test(line.trim()) && count % 25 === 0) onProgress(`wheels: ${count} files`);
+  };
+  try {
+    await run('python3', [...parameters, ...wanted], report, explainPip);
+    await rename(temporary, folder);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+  return folder;
+}
+
+function explainPip(output: string): string {
+  const missing = /No matching distribution found for (\S+)/.exec(output)?.[1];
+  if (missing !== undefined) {
+    return `the package ${missing} has no wheel for Python ${pythonVersion} on the package index of this host (pip config list); correct requirements.txt, or use environment.image in .pushtune.yml`;
+  }
+  return `pip could not download the packages: ${output}`;
+}
+
+async function buildImage(
+  docker: Docker,
+  context: string,
+  tag: string,
+  base: string,
+  { onProgress }: ImageOptions,
+): Promise<void> {
+  onProgress(`${tag}: building`);
+  const stream = await docker.buildImage(pack(context) as unknown as NodeJS.ReadableStream, {
+    t: tag,
+    buildargs: { BASE: base },
+    labels: { 'pushtune.image': 'environment' },
+    rm: true,
+    forcerm: true,
+  });
+  const started = Date.now();
+  await new Promise<void>((resolve, reject) => {
+    docker.modem.followProgress(
+      stream,
+      (error, output: { error?: string }[] | null) => {
+        const failure = error?.message ?? output?.find((line) => line.error !== undefined)?.error;
+        if (failure === undefined) resolve();
+        else reject(new ImageError(`building ${tag} failed: ${failure}`, { cause: error }));
+      },
+      ({ stream: line }: { stream?: string }) => {
+        if (line !== undefined && /^Step /.test(line)) onProgress(`${tag}: ${line.trim()}`);
+      },
+    );
+  });
+  onProgress(`${tag}: ready after ${Math.round((Date.now() - started) / 1000)} s`);
+}
+
+async function inContext(dataDirectory: string, use: (context: string) => Promise<void>): Promise<void> {
+  const context = join(scratchFolder(dataDirectory), `image-${randomUUID()}`);
+  await mkdir(context, { recursive: true });
+  try {
+    await use(context);
+  } finally {
+    await rm(context, { recursive: true, force: true });
+  }
+}
+
+async function linkFiles(from: string, to: string, wanted: (name: string) => boolean = () => true): Promise<void> {
+  await mkdir(to, { recursive: true });
+  for (const name of (await readdir(from)).filter(wanted)) await link(join(from, name), join(to, name));
+}
+
+/** Hash of texts and of all files in folders, names included. */
+async function hashOf(texts: readonly string[], folders: readonly string[]): Promise<string> {
+  const parts: (string | Buffer)[] = [...texts];
+  for (const folder of folders) {
+    const entries = await readdir(folder, { withFileTypes: true });
+    for (const { name } of entries.filter((entry) => entry.isFile()).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+      parts.push(name, await readFile(join(folder, name)));
+    }
+  }
+  return digest(parts);
+}
+
+function digest(parts: readonly (string | Buffer)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(part).update('\0');
+  return hash.digest('hex').slice(0, 12);
+}
+
+/** Runs a program and hands on its lines; what it printed last explains its failure. */
+async function run(
+  command: string,
+  parameters: readonly string[],
+  onLine: (line: string) => void,
+  explain: (output: string) => string,
+): Promise<void> {
+  const child = spawn(command, parameters, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const lines: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    createInterface({ input: stream }).on('line', (line) => {
+      lines.push(line);
+      onLine(line);
+    });
+  }
+  const code = await new Promise<number | null>((resolve, reject) => {
+    child.once('error', (cause) =>
+      reject(new ImageError(`${command} can't be started; run script/bootstrap`, { cause })),
+    );
+    child.once('close', resolve);
+  });
+  if (code !== 0) throw new ImageError(explain(lines.slice(-5).join('\n')));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,184 @@
+/** What the e-mails say. Pure: each function takes facts and gives a mail without a recipient. */
+
+export interface Mail {
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+}
+
+export interface Subject {
+  readonly repository: string;
+  readonly branch: string;
+  /** Where to read more. */
+  readonly url: string;
+}
+
+/** A trial as a row of the mail's table. */
+export interface TrialRow {
+  readonly number: number;
+  /** What differs from the trial before. */
+  readonly change: string;
+  readonly metric?: number;
+  readonly seconds?: number;
+}
+
+export interface StudyFacts extends Subject {
+  readonly metricName: string;
+  readonly target: number;
+  readonly trials: readonly TrialRow[];
+}
+
+export function targetReachedMail(
+  facts: StudyFacts & { readonly metric: number; readonly sha: string; readonly change: string },
+): Mail {
+  const figure = formatFigure(facts.metric);
+  const count = facts.trials.length;
+  return compose(facts, `${figure} reached after ${count} ${count === 1 ? 'trial' : 'trials'}`, [
+    paragraph(
+      `${facts.repository} reached ${facts.metricName} ${figure} on ${facts.branch}; the target is ${formatFigure(facts.target)}. Nothing was changed any more.`,
+    ),
+    paragraph(facts.change === '' ? 'The values are those that were pushed.' : `Against the push: ${facts.change}.`),
+    paragraph(`Commit: ${facts.sha}`),
+    trialTable(facts.trials),
+  ]);
+}
+
+export function budgetEndedMail(
+  facts: StudyFacts & {
+    readonly reason: string;
+    readonly best?: { readonly trial: number; readonly metric: number; readonly sha: string };
+    readonly restoredSha?: string;
+  },
+): Mail {
+  const { best } = facts;
+  const result = best === undefined ? 'no trial was measured' : `best ${formatFigure(best.metric)}`;
+  const restored =
+    facts.restoredSha === undefined
+      ? 'The branch holds the best values already.'
+      : `The best values were restored in the commit ${facts.restoredSha}.`;
+  return compose(facts, `study ended below ${formatFigure(facts.target)}, ${result}`, [
+    paragraph(
+      `The search on ${facts.branch} ended below its target of ${formatFigure(facts.target)}: ${facts.reason}.`,
+    ),
+    ...(best === undefined
+      ? []
+      : [
+          paragraph(
+            `Trial ${best.trial} was the best, with ${facts.metricName} ${formatFigure(best.metric)} (commit ${best.sha}). ${restored}`,
+          ),
+        ]),
+    trialTable(facts.trials),
+  ]);
+}
+
+export function failedMail(
+  facts: Subject & { readonly stage: string; readonly sha: string; readonly error: string },
+): Mail {
+  const [reason = '', ...lines] = facts.error.split('\n');
+  return compose(facts, `${facts.stage} failed`, [
+    paragraph(`The stage ${facts.stage} failed for ${facts.sha.slice(0, 10)} on ${facts.branch}: ${reason}`),
+    ...(lines.length === 0 ? [] : [preformatted(lines.join('\n'))]),
+    paragraph('Nothing was committed. Push a correction and Pushtune begins again.'),
+  ]);
+}
+
+export function buildChangedMail(facts: Subject & { readonly sha: string; readonly error?: string }): Mail {
+  const { error } = facts;
+  if (error === undefined) {
+    return compose(facts, 'build is ok again', [
+      paragraph(`The environment of ${facts.sha.slice(0, 10)} on ${facts.branch} could be built again.`),
+    ]);
+  }
+  return compose(facts, 'build failed', [
+    paragraph(`The environment of ${facts.sha.slice(0, 10)} on ${facts.branch} can't be built:`),
+    preformatted(error),
+  ]);
+}
+
+export function containerRestartedMail(
+  facts: Subject & { readonly container: string; readonly cause: string; readonly givenUp: boolean },
+): Mail {
+  const what = facts.givenUp ? 'is not restarted any more' : 'was restarted';
+  return compose(facts, `container ${what}`, [
+    paragraph(`The training container ${facts.container} of ${facts.repository} crashed (${facts.cause}) and ${what}.`),
+    paragraph(
+      facts.givenUp
+        ? 'It crashed too often in a row. Look at the log, give it more memory (environment.memory in .pushtune.yml), and push again.'
+        : 'A training that ran in it goes on by itself. Further crashes of this incident are not mailed.',
+    ),
+  ]);
+}
+
+export function pushRefusedMail(facts: Subject & { readonly message: string }): Mail {
+  return compose(facts, 'tuning commit refused', [
+    paragraph(`The host of ${facts.repository} refused Pushtune's commit on ${facts.branch}, so the study has ended:`),
+    preformatted(facts.message),
+    paragraph(
+      `Give Pushtune's token the right to write contents, let its user past the protection of ${facts.branch}, or watch a branch without protection. Then push again.`,
+    ),
+  ]);
+}
+
+/** Accuracies in per cent with one decimal, other figures with up to four. */
+export function formatFigure(value: number): string {
+  return value >= 0 && value <= 1 ? `${(100 * value).toFixed(1)} %` : String(Number(value.toFixed(4)));
+}
+
+interface Part {
+  readonly text: string;
+  readonly html: string;
+}
+
+function compose(subject: Subject, headline: string, parts: readonly Part[]): Mail {
+  const all = [...parts, paragraph(`More: ${subject.url}`)];
+  const style = 'font-family:system-ui,sans-serif;font-size:15px;line-height:1.5;color:#1c1c1c;max-width:44em';
+  return {
+    subject: printable(`[pushtune] ${subject.repository} ${subject.branch}: ${headline}`).replaceAll('\n', ' '),
+    text: all
+      .map(({ text }) => text)
+      .join('\n\n')
+      .concat('\n'),
+    html: `<!doctype html><html><body><div style="${style}"><h2 style="font-size:18px">${escapeHtml(headline)}</h2>${all.map(({ html }) => html).join('')}</div></body></html>`,
+  };
+}
+
+function paragraph(text: string): Part {
+  const clean = printable(text);
+  const linked = escapeHtml(clean).replace(/https?:\/\/[^\s<>"]+/g, (url) => `<a href="${url}">${url}</a>`);
+  return { text: clean, html: `<p>${linked}</p>` };
+}
+
+function preformatted(text: string): Part {
+  const clean = printable(text);
+  const style = 'background:#f4f4f4;padding:10px;white-space:pre-wrap;font-size:13px';
+  return { text: clean.replace(/^/gm, '    '), html: `<pre style="${style}">${escapeHtml(clean)}</pre>` };
+}
+
+function trialTable(trials: readonly TrialRow[]): Part {
+  const rows = trials.map(({ number, metric, seconds, change }) => [
+    String(number),
+    metric === undefined ? 'failed' : formatFigure(metric),
+    seconds === undefined ? '-' : `${seconds.toFixed(1)} s`,
+    printable(change),
+  ]);
+  const cell = (tag: string, text: string): string =>
+    `<${tag} style="text-align:left;padding:3px 14px 3px 0;border-bottom:1px solid #ddd">${escapeHtml(text)}</${tag}>`;
+  const titles = ['Trial', 'Result', 'Time', 'What changed'];
+  const line = (cells: readonly string[]): string =>
+    `${(cells[0] ?? '').padStart(5)}  ${(cells[1] ?? '').padStart(8)}  ${(cells[2] ?? '').padStart(9)}  ${cells[3] ?? ''}`;
+  return {
+    text: [titles, ...rows].map(line).join('\n'),
+    html: `<table style="border-collapse:collapse;font-size:14px"><tr>${titles.map((title) => cell('th', title)).join('')}</tr>${rows
+      .map((row) => `<tr>${row.map((text) => cell('td', text)).join('')}</tr>`)
+      .join('')}</table>`,
+  };
+}
+
+/** Commit messages and log lines are other people's text: control characters could fake lines or headers. */
+function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, '');
+}
+
+function escapeHtml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+}

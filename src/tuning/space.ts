@@ -1,0 +1,86 @@
+/** Search spaces: the hyperparameters and their ranges, in Optuna's terms. Pure. */
+
+/** Arrays are Python tuples such as (3, 3). */
+export type ParameterValue = number | string | boolean | readonly ParameterValue[];
+
+export interface FloatParameter {
+  readonly name: string;
+  readonly type: 'float';
+  readonly low: number;
+  readonly high: number;
+  readonly log?: boolean;
+  readonly step?: number;
+}
+
+export interface IntParameter {
+  readonly name: string;
+  readonly type: 'int';
+  readonly low: number;
+  readonly high: number;
+  readonly log?: boolean;
+  readonly step?: number;
+}
+
+export interface CategoricalParameter {
+  readonly name: string;
+  readonly type: 'categorical';
+  readonly choices: readonly ParameterValue[];
+}
+
+export type Parameter = FloatParameter | IntParameter | CategoricalParameter;
+
+export interface SearchSpace {
+  readonly parameters: readonly Parameter[];
+}
+
+export type Values = Readonly<Record<string, ParameterValue>>;
+
+/** Significant digits of a suggested float: enough for any learning rate, and readable in a commit. */
+const floatDigits = 3;
+
+/** Two values are the same when they are written the same. */
+export function valueKey(value: ParameterValue | undefined): string {
+  return JSON.stringify(value) ?? '';
+}
+
+/** How many different values the parameter can take; infinite for a float without steps. */
+export function countValues(parameter: Parameter): number {
+  if (parameter.type === 'categorical') return parameter.choices.length;
+  if (parameter.low >= parameter.high) return 1;
+  if (parameter.type === 'float' && parameter.step === undefined) return Number.POSITIVE_INFINITY;
+  return Math.floor((parameter.high - parameter.low) / (parameter.step ?? 1) + 1e-9) + 1;
+}
+
+/**
+ * The value at a position of the unit interval: 0 is the low end, 1 the high end. Always legal: on a step, an integer
+ * where one is due, and within the limits.
+ */
+export function decode(parameter: Parameter, position: number): ParameterValue {
+  const unit = Math.min(Math.max(position, 0), 1);
+  if (parameter.type === 'categorical') {
+    const index = Math.min(Math.floor(unit * parameter.choices.length), parameter.choices.length - 1);
+    return parameter.choices[index] ?? '';
+  }
+  const { low, high } = parameter;
+  const value =
+    parameter.log === true ? Math.exp(Math.log(low) + unit * Math.log(high / low)) : low + unit * (high - low);
+  if (parameter.type === 'float' && parameter.step === undefined) {
+    return Math.min(Math.max(Number(value.toPrecision(floatDigits)), low), high);
+  }
+  const step = parameter.step ?? 1;
+  const steps = Math.min(Math.max(Math.round((value - low) / step), 0), Math.floor((high - low) / step + 1e-9));
+  // 0.1 + 2 * 0.1 is not 0.3 in binary; twelve digits hide that and nothing else.
+  return Number((low + steps * step).toPrecision(12));
+}
+
+/** The position of a value in the unit interval; a value outside of the range is moved to its nearest end. */
+export function encode(parameter: Parameter, value: ParameterValue): number {
+  if (parameter.type === 'categorical') {
+    const index = parameter.choices.findIndex((choice) => valueKey(choice) === valueKey(value));
+    return (Math.max(index, 0) + 0.5) / parameter.choices.length;
+  }
+  const { low, high } = parameter;
+  if (typeof value !== 'number' || low >= high) return 0.5;
+  const inside = Math.min(Math.max(value, low), high);
+  return parameter.log === true ? Math.log(inside / low) / Math.log(high / low) : (inside - low) / (high - low);
+}

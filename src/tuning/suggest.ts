@@ -1,0 +1,169 @@
+/** What to try next: a pure function of search space, history and seed, with no state of its own. */
+import { fitGaussianProcess, type Point } from './gaussian-process.js';
+import { normal, type Random, seededRandom } from './random.js';
+import { countValues, decode, encode, type SearchSpace, type Values, valueKey } from './space.js';
+
+export interface Trial {
+  readonly number: number;
+  readonly values: Values;
+  readonly state: 'completed' | 'failed' | 'pruned' | 'running';
+  readonly metric?: number;
+  /** Wall seconds of the training. */
+  readonly seconds?: number;
+}
+
+export interface Suggestion {
+  readonly values: Values;
+  readonly sampler: 'random' | 'gp';
+}
+
+export interface SuggestOptions {
+  /** Whether a higher metric is better; `max` by default. */
+  readonly mode?: 'max' | 'min';
+}
+
+/** Trials that only explore, before a process is fitted to them: fewer tell it too little (research of this project: 6–10). */
+const startUpTrials = 6;
+/** Points among which the acquisition's maximum is looked for, and steps of the local search from the best. */
+const candidates = 1000;
+const localSteps = 200;
+/** Beyond so many trials fitting would take seconds; the latest and the best ones tell enough. */
+const mostObservations = 150;
+/** How often a point that was tried already is drawn again before the whole space is gone through. */
+const mostRedraws = 200;
+
+/**
+ * Suggests the values of the next trial. The same arguments give the same answer on any host.
+ *
+ * @param history all earlier trials, in any order; values outside of the space count as on its border
+ * @returns undefined when every combination of the space has been tried
+ */
+export function suggest(
+  space: SearchSpace,
+  history: readonly Trial[],
+  seed: string,
+  options: SuggestOptions = {},
+): Suggestion | undefined {
+  const tried = new Set(history.map(({ values }) => combination(space, values)));
+  const random = seededRandom(seed);
+  const observed = observations(space, history, options.mode ?? 'max');
+  if (observed === undefined) return explore(space, tried, random);
+  const values = exploit(space, observed, tried, random);
+  return values === undefined ? explore(space, tried, random) : { values, sampler: 'gp' };
+}
+
+interface Observations {
+  readonly points: readonly Point[];
+  /** Mean 0, deviation 1; higher is better. */
+  readonly scores: readonly number[];
+}
+
+/** A failed trial counts as bad as the worst that was measured, so that the search leaves its neighbourhood. */
+function observations(space: SearchSpace, history: readonly Trial[], mode: 'max' | 'min'): Observations | undefined {
+  const ended = [...history].filter(({ state }) => state !== 'running').sort((a, b) => a.number - b.number);
+  const sign = mode === 'max' ? 1 : -1;
+  const measured = ended.flatMap(({ metric }) =>
+    metric !== undefined && Number.isFinite(metric) ? [sign * metric] : [],
+  );
+  if (ended.length < startUpTrials || measured.length < 2) return undefined;
+  const worst = Math.min(...measured);
+  const used = ended.slice(-mostObservations);
+  const raw = used.map(({ metric }) => (metric !== undefined && Number.isFinite(metric) ? sign * metric : worst));
+  const mean = raw.reduce((sum, value) => sum + value, 0) / raw.length;
+  const deviation = Math.sqrt(raw.reduce((sum, value) => sum + (value - mean) ** 2, 0) / raw.length) || 1;
+  return {
+    points: used.map(({ values }) => toPoint(space, values)),
+    scores: raw.map((value) => (value - mean) / deviation),
+  };
+}
+
+/** The untried point with the highest expected improvement over the best so far (Jones, Schonlau and Welch 1998). */
+function exploit(
+  space: SearchSpace,
+  { points, scores }: Observations,
+  tried: ReadonlySet<string>,
+  random: Random,
+): Values | undefined {
+  const isCategorical = space.parameters.map(({ type }) => type === 'categorical');
+  const process = fitGaussianProcess(points, scores, isCategorical, random);
+  const best = Math.max(...scores);
+  let chosen: { readonly point: Point; readonly gain: number } | undefined;
+
+  function consider(position: Point): void {
+    const values = toValues(space, position);
+    if (tried.has(combination(space, values))) return;
+    // The process is asked about what would be trained, not about the position before rounding.
+    const point = toPoint(space, values);
+    const { mean, deviation } = process.predict(point);
+    const gain = expectedImprovement(mean, deviation, best);
+    if (chosen === undefined || gain > chosen.gain) chosen = { point, gain };
+  }
+
+  for (let i = 0; i < candidates; i += 1) consider(space.parameters.map(() => random()));
+  const bestPoint = points[scores.indexOf(best)] ?? [];
+  for (let i = 0; i < localSteps; i += 1) {
+    const from = i % 2 === 0 ? bestPoint : (chosen?.point ?? bestPoint);
+    consider(
+      from.map((position) => (random() < 0.5 ? Math.min(Math.max(position + 0.15 * normal(random), 0), 1) : position)),
+    );
+  }
+  return chosen === undefined ? undefined : toValues(space, chosen.point);
+}
+
+function expectedImprovement(mean: number, deviation: number, best: number): number {
+  const z = (mean - best) / deviation;
+  return deviation * (z * normalDistribution(z) + Math.exp(-0.5 * z * z) / Math.sqrt(2 * Math.PI));
+}
+
+/** Logistic approximation, within 0.0002 of the normal distribution function (Page 1977). */
+function normalDistribution(z: number): number {
+  return 1 / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * z * (1 + 0.044715 * z * z)));
+}
+
+/** A random untried point; the whole space is gone through when drawing finds none. */
+function explore(space: SearchSpace, tried: ReadonlySet<string>, random: Random): Suggestion | undefined {
+  for (let i = 0; i < mostRedraws; i += 1) {
+    const values = toValues(
+      space,
+      space.parameters.map(() => random()),
+    );
+    if (!tried.has(combination(space, values))) return { values, sampler: 'random' };
+  }
+  const left = firstUntried(space, tried);
+  return left === undefined ? undefined : { values: left, sampler: 'random' };
+}
+
+function firstUntried(space: SearchSpace, tried: ReadonlySet<string>): Values | undefined {
+  const size = space.parameters.reduce((product, parameter) => product * countValues(parameter), 1);
+  if (size > 100_000) return undefined;
+  for (let index = 0; index < size; index += 1) {
+    let rest = index;
+    const position = space.parameters.map((parameter) => {
+      const count = countValues(parameter);
+      const digit = rest % count;
+      rest = Math.floor(rest / count);
+      return parameter.type === 'categorical' ? (digit + 0.5) / count : encode(parameter, gridValue(parameter, digit));
+    });
+    const values = toValues(space, position);
+    if (!tried.has(combination(space, values))) return values;
+  }
+  return undefined;
+}
+
+function gridValue(parameter: { readonly low: number; readonly step?: number }, digit: number): number {
+  return parameter.low + digit * (parameter.step ?? 1);
+}
+
+function toPoint(space: SearchSpace, values: Values): Point {
+  return space.parameters.map((parameter) => encode(parameter, values[parameter.name] ?? ''));
+}
+
+function toValues(space: SearchSpace, point: Point): Values {
+  return Object.fromEntries(
+    space.parameters.map((parameter, i) => [parameter.name, decode(parameter, point[i] ?? 0.5)]),
+  );
+}
+
+function combination(space: SearchSpace, values: Values): string {
+  return space.parameters.map(({ name }) => valueKey(values[name])).join('|');
+}

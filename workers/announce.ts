@@ -1,0 +1,169 @@
+/** Tells people and hosts what happened: e-mails and commit statuses, both through their queues. */
+import type { ContainerState } from '../src/container/containers.js';
+import { readSources } from '../src/git/mirror.js';
+import type { Mail, StudyFacts } from '../src/notify/mails.js';
+import * as mails from '../src/notify/mails.js';
+import { recipients } from '../src/notify/recipients.js';
+import { describeChange } from '../src/pipeline/commit-message.js';
+import type { Incident } from '../src/pipeline/incident.js';
+import type { Person, Run, StageName } from '../src/pipeline/run.js';
+import { bestTrial, type Study } from '../src/pipeline/study.js';
+import type { Notification } from '../src/repository-config.js';
+import { swapBuildOutcome } from '../src/store/build-outcomes.js';
+import { mirrorOf, runUrl, type WorkerContext } from './context.js';
+import { repositoryConfigIn } from './repository-settings.js';
+
+/** The stage's outcome as a commit status. */
+export async function announceStage(context: WorkerContext, run: Run, stage: StageName): Promise<void> {
+  const { state, error } = run.stages[stage];
+  if (state !== 'succeeded' && state !== 'failed') return;
+  await context.store.queues.enqueueStatus({
+    repository: run.repository,
+    sha: run.sha,
+    context: `pushtune/${stage}`,
+    state: state === 'succeeded' ? 'success' : 'failure',
+    description: error ?? (run.stages.tune === run.stages[stage] ? (run.reason ?? '') : `${stage} succeeded`),
+    url: runUrl(context, run),
+  });
+}
+
+export async function announceFailure(
+  context: WorkerContext,
+  run: Run,
+  stage: StageName,
+  error: string,
+): Promise<void> {
+  // A failed build has a mail of its own, when its outcome changed; a refused push as well.
+  if (stage === 'build' || stage === 'tune') return;
+  await queueMail(
+    context,
+    run,
+    'failed',
+    `${run.id}-failed`,
+    mails.failedMail({ ...about(context, run), stage, sha: run.sha, error }),
+  );
+}
+
+/** One mail when the build's outcome differs from the repository's build before. */
+export async function announceBuild(context: WorkerContext, run: Run, error: string | undefined): Promise<void> {
+  const outcome = error === undefined ? 'ok' : 'failed';
+  const before = await swapBuildOutcome(context.store.redis, run.repository, run.id, outcome);
+  if (before === outcome || (before === undefined && outcome === 'ok')) return;
+  const mail = mails.buildChangedMail({
+    ...about(context, run),
+    sha: run.sha,
+    ...(error === undefined ? {} : { error }),
+  });
+  await queueMail(context, run, 'build_changed', `${run.id}-build-changed`, mail);
+}
+
+export async function announceTargetReached(context: WorkerContext, run: Run, study: Study): Promise<void> {
+  if (run.metric === undefined) return;
+  const first = study.trials[0]?.values ?? {};
+  const latest = study.trials.at(-1)?.values ?? {};
+  const mail = mails.targetReachedMail({
+    ...facts(context, run, study),
+    metric: run.metric.value,
+    sha: run.sha,
+    change: study.trials.length === 1 ? '' : describeChange(first, latest),
+  });
+  await queueMail(context, run, 'target_reached', `${study.id}-target-reached`, mail);
+}
+
+export async function announceBudgetEnded(
+  context: WorkerContext,
+  run: Run,
+  study: Study,
+  reason: string,
+  restoredSha: string | undefined,
+): Promise<void> {
+  const best = bestTrial(study);
+  const mail = mails.budgetEndedMail({
+    ...facts(context, run, study),
+    reason,
+    ...(best === undefined ? {} : { best: { trial: best.number, metric: best.metric.value, sha: best.sha } }),
+    ...(restoredSha === undefined ? {} : { restoredSha }),
+  });
+  await queueMail(context, run, 'budget_ended', `${study.id}-budget-ended`, mail);
+}
+
+export async function announcePushRefused(
+  context: WorkerContext,
+  run: Run,
+  study: Study,
+  message: string,
+): Promise<void> {
+  await queueMail(
+    context,
+    run,
+    'failed',
+    `${study.id}-push-refused`,
+    mails.pushRefusedMail({ ...about(context, run), message }),
+  );
+}
+
+export async function announceNothingToTune(context: WorkerContext, run: Run, error: string): Promise<void> {
+  const mail = mails.failedMail({ ...about(context, run), stage: 'tune', sha: run.sha, error });
+  await queueMail(context, run, 'failed', `${run.study}-nothing-to-tune`, mail);
+}
+
+export async function announceRestart(
+  context: WorkerContext,
+  container: ContainerState,
+  incident: Incident,
+): Promise<void> {
+  const { repository, name } = container;
+  const mail = mails.containerRestartedMail({
+    repository,
+    branch: '',
+    url: `${context.config.server.url}/status`,
+    container: name,
+    cause: incident.cause,
+    givenUp: incident.givenUp,
+  });
+  await enqueue(context, `${incident.id}-${incident.givenUp ? 'given-up' : 'restarted'}`, mail, undefined);
+}
+
+function about(context: WorkerContext, run: Run): mails.Subject {
+  return { repository: run.repository, branch: run.branch, url: runUrl(context, run) };
+}
+
+function facts(context: WorkerContext, run: Run, study: Study): StudyFacts {
+  return {
+    ...about(context, run),
+    url: `${context.config.server.url}/api/studies/${study.id}`,
+    metricName: run.metric?.name ?? 'metric',
+    target: study.target,
+    trials: study.trials.map((trial, i) => ({
+      number: trial.number,
+      change: i === 0 ? 'as pushed' : describeChange(study.trials[i - 1]?.values ?? {}, trial.values),
+      ...(trial.metric === undefined ? {} : { metric: trial.metric.value }),
+      ...(trial.seconds === undefined ? {} : { seconds: trial.seconds }),
+    })),
+  };
+}
+
+/** A repository chooses in `.pushtune.yml` what it is told; one whose file is broken is told everything. */
+async function queueMail(context: WorkerContext, run: Run, kind: Notification, id: string, mail: Mail): Promise<void> {
+  if (!(await wants(context, run, kind))) return;
+  await enqueue(context, id, mail, run.author);
+}
+
+async function wants(context: WorkerContext, run: Run, kind: Notification): Promise<boolean> {
+  try {
+    const { notify } = repositoryConfigIn(await readSources(await mirrorOf(context, run.repository), run.sha));
+    return notify.on.includes(kind);
+  } catch {
+    return true;
+  }
+}
+
+async function enqueue(context: WorkerContext, id: string, mail: Mail, author: Person | undefined): Promise<void> {
+  const { to, author_domains } = context.config.mail;
+  const addresses = recipients(to, author_domains, author);
+  if (addresses.length === 0) {
+    context.log.info({ subject: mail.subject }, 'a mail has no recipient: set mail.to or mail.author_domains');
+    return;
+  }
+  await context.store.queues.enqueueMail({ id, to: addresses, ...mail });
+}
