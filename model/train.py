@@ -18,9 +18,9 @@ model = keras.Sequential(
     [
         layers.Input(shape=(8, 8, 1)),
         layers.Conv2D(16, kernel_size=3, padding="same", activation="relu"),
-        layers.MaxPooling2D(pool_size=2),
+        layers.MaxPooling2D(pool_size=2, padding="same"),
         layers.Conv2D(32, kernel_size=3, padding="same", activation="relu"),
-        layers.MaxPooling2D(pool_size=2),
+        layers.MaxPooling2D(pool_size=2, padding="same"),
         layers.Flatten(),
         layers.Dense(64, activation="relu"),
         layers.Dropout(0.5),

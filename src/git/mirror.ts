@@ -106,10 +106,10 @@ export async function checkOut(mirror: Mirror, sha: string, directory: string): 
   const index = join(mirror.scratch, `index-${randomUUID()}`);
   await mkdir(mirror.scratch, { recursive: true });
   await mkdir(directory, { recursive: true });
-  const git = localGit(mirror.path, { GIT_INDEX_FILE: index });
+  const git = localGit(mirror.path, { GIT_INDEX_FILE: index, GIT_WORK_TREE: directory });
   try {
     await git.raw(['read-tree', sha]);
-    await git.raw(['checkout-index', '--all', '--force', `--prefix=${directory}/`]);
+    await git.raw(['checkout-index', '--all', '--force']);
   } catch (error) {
     throw gitError(`writing the files of ${sha} failed`, error);
   } finally {
