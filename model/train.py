@@ -23,13 +23,13 @@ model = keras.Sequential(
         layers.MaxPooling2D(pool_size=2, padding="same"),
         layers.Flatten(),
         layers.Dense(64, activation="relu"),
-        layers.Dropout(0.5),
+        layers.Dropout(0.25),
         layers.Dense(10, activation="softmax"),
     ]
 )
 
 model.compile(
-    optimizer=keras.optimizers.Adam(learning_rate=0.0001),
+    optimizer=keras.optimizers.Adam(learning_rate=0.0003),
     loss="sparse_categorical_crossentropy",
     metrics=["accuracy"],
 )
@@ -37,8 +37,8 @@ model.compile(
 model.fit(
     x_train,
     y_train,
-    epochs=5,
-    batch_size=32,
+    epochs=3,
+    batch_size=64,
     validation_data=(x_test, y_test),
 )
 

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { missingRequirements } from '../../src/container/requirements.js';
+
+const lock = 'keras==3.15.1\nopencv-python-headless==5.0.0.93\nscikit-learn==1.9.1\ntensorflow-cpu==2.21.0\n';
+
+test('a package of the environment is not asked for again, however its name is written', () => {
+  assert.deepEqual(missingRequirements(['Keras>=3', 'scikit_learn', 'scikit-learn==1.9.1'], lock), []);
+});
+
+test('a package that the environment holds under another name is not asked for', () => {
+  assert.deepEqual(missingRequirements(['tensorflow>=2.15', 'opencv-python', 'sklearn'], lock), []);
+});
+
+test('further packages keep their versions and extras', () => {
+  const wanted = ['keras', 'albumentations==1.4.0', 'ray[tune]>=2'];
+  assert.deepEqual(missingRequirements(wanted, lock), ['albumentations==1.4.0', 'ray[tune]>=2']);
+});
+
+test('comments and blank lines ask for nothing', () => {
+  assert.deepEqual(missingRequirements(['# for training', '', '  '], lock), []);
+});

@@ -1,0 +1,188 @@
+/** A whole Pushtune for a test: server, workers, Redis, a watched repository over a local path, and the real engine. */
+import { execFileSync } from 'node:child_process';
+import { createHmac, randomUUID } from 'node:crypto';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import Docker from 'dockerode';
+import { type ParsedMail, simpleParser } from 'mailparser';
+import { pino } from 'pino';
+import { type Config, parseConfig } from '../../src/config.js';
+import { listContainers, removeContainer } from '../../src/container/containers.js';
+import type { Run } from '../../src/pipeline/run.js';
+import type { Study } from '../../src/pipeline/study.js';
+import { type RunningProcess, start } from '../../src/server.js';
+
+const secret = 'a secret of the tests';
+export const repository = 'team/model';
+
+export interface TestServer {
+  readonly config: Config;
+  readonly url: string;
+  readonly docker: Docker;
+  /** The bare repository that stands for GitHub. */
+  readonly remote: string;
+  /** Commits files to the remote's main branch as a person, and reports the push. Returns the commit's SHA. */
+  push(files: Readonly<Record<string, string>>, message?: string): Promise<string>;
+  runs(): Promise<Run[]>;
+  study(id: string): Promise<Study>;
+  log(run: string): Promise<string>;
+  mails(): Promise<ParsedMail[]>;
+  /** Git in the person's clone, brought up to date. */
+  git(...parameters: string[]): string;
+  restart(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Starts a server on a data directory of its own; `settings` are laid over the test's configuration. */
+export async function startPushtune(settings: Readonly<Record<string, unknown>> = {}): Promise<TestServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'pushtune-test-'));
+  // Containers run as another user and mount folders below this one.
+  chmodSync(folder, 0o755);
+  const remote = join(folder, 'remote.git');
+  const clone = join(folder, 'clone');
+  run(folder, 'git', 'init', '--quiet', '--bare', '--initial-branch=main', remote);
+  run(folder, 'git', 'clone', '--quiet', remote, clone);
+  run(clone, 'git', 'checkout', '--quiet', '-B', 'main');
+  const config = parseConfig(
+    {
+      server: { port: await freePort() },
+      data: join(folder, 'data'),
+      github: { webhook_secret: secret },
+      repositories: [{ name: repository, url: remote }],
+      mail: { to: ['team@example.org'] },
+      ...settings,
+    },
+    'the test',
+  );
+  const log = pino({ level: process.env.PUSHTUNE_TEST_LOG ?? 'silent' });
+  let running: RunningProcess = await start(config, log);
+  const docker = new Docker();
+
+  function git(...parameters: string[]): string {
+    run(clone, 'git', 'fetch', '--quiet', 'origin');
+    run(clone, 'git', 'reset', '--quiet', '--hard', 'origin/main');
+    return run(clone, 'git', ...parameters);
+  }
+
+  return {
+    config,
+    url: running.url,
+    docker,
+    remote,
+    git,
+    async push(files, message = 'a person writes') {
+      if (run(clone, 'git', 'ls-remote', 'origin', 'main') !== '') git('status');
+      for (const [path, text] of Object.entries(files)) {
+        mkdirSync(dirname(join(clone, path)), { recursive: true });
+        writeFileSync(join(clone, path), text);
+      }
+      run(clone, 'git', 'add', '--all');
+      run(
+        clone,
+        'git',
+        '-c',
+        'user.name=Ada',
+        '-c',
+        'user.email=ada@example.org',
+        'commit',
+        '--quiet',
+        '--allow-empty',
+        '-m',
+        message,
+      );
+      run(clone, 'git', 'push', '--quiet', 'origin', 'main');
+      const sha = run(clone, 'git', 'rev-parse', 'HEAD').trim();
+      await report(running.url, sha, message);
+      return sha;
+    },
+    async runs() {
+      const answer = await fetch(`${running.url}/api/runs?limit=200`);
+      return ((await answer.json()) as { runs: Run[] }).runs;
+    },
+    async study(id) {
+      return (await (await fetch(`${running.url}/api/studies/${id}`)).json()) as Study;
+    },
+    async log(id) {
+      return (await fetch(`${running.url}/api/runs/${id}/log`)).text();
+    },
+    async mails() {
+      const box = join(config.data, 'mail');
+      const names = readdirSync(box).filter((name) => name.endsWith('.eml'));
+      return Promise.all(names.sort().map((name) => simpleParser(readFileSync(join(box, name)))));
+    },
+    async restart() {
+      await running.close();
+      running = await start(config, log);
+    },
+    async close() {
+      await running.close();
+      for (const { name } of await listContainers(docker, config.data)) await removeContainer(docker, name);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Sends the webhook that GitHub would send. */
+async function report(url: string, sha: string, message: string): Promise<void> {
+  const body = JSON.stringify({
+    ref: 'refs/heads/main',
+    before: '0'.repeat(40),
+    after: sha,
+    deleted: false,
+    repository: { full_name: repository, clone_url: 'https://evil.example/never.git' },
+    pusher: { name: 'Ada', email: 'ada@example.org' },
+    head_commit: { id: sha, message, author: { name: 'Ada', email: 'ada@example.org' } },
+  });
+  const response = await fetch(`${url}/webhooks/github`, {
+    method: 'POST',
+    headers: {
+      'content-type': 'application/json',
+      'x-github-event': 'push',
+      'x-github-delivery': randomUUID(),
+      'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
+    },
+    body,
+  });
+  if (response.status !== 202)
+    throw new Error(`the webhook was answered with ${response.status}: ${await response.text()}`);
+}
+
+/** Waits for a condition; the limit is only there so that a test that fails ends. */
+export async function until<T>(
+  what: string,
+  condition: () => Promise<T | undefined | false>,
+  seconds = 90,
+): Promise<T> {
+  const deadline = Date.now() + seconds * 1000;
+  while (Date.now() < deadline) {
+    const found = await condition();
+    if (found !== undefined && found !== false) return found;
+    await delay(50);
+  }
+  throw new Error(`within ${seconds} s it did not happen that ${what}`);
+}
+
+/** Waits until the run of a commit has ended. */
+export async function untilEnded(server: TestServer, sha: string, seconds = 90): Promise<Run> {
+  return until(
+    `the run of ${sha} ends`,
+    async () => (await server.runs()).find((run) => run.sha === sha && run.finishedAt !== undefined),
+    seconds,
+  );
+}
+
+function run(folder: string, program: string, ...parameters: string[]): string {
+  return execFileSync(program, parameters, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (address === null || typeof address === 'string') throw new Error('no free port was found on 127.0.0.1');
+  return address.port;
+}
