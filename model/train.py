@@ -23,7 +23,7 @@ model = keras.Sequential(
         layers.MaxPooling2D(pool_size=2, padding="same"),
         layers.Flatten(),
         layers.Dense(64, activation="relu"),
-        layers.Dropout(0.25),
+        layers.Dropout(0.5),
         layers.Dense(10, activation="softmax"),
     ]
 )

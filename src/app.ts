@@ -1,5 +1,5 @@
 /** The HTTP application, without a port: `server.ts` listens, tests call `inject()`. */
-import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify';
 import type { Config } from './config.js';
 import { healthRoutes } from './http/health.js';
 import { runRoutes } from './http/runs.js';
@@ -26,7 +26,7 @@ export function buildApp({ config, store, logger }: AppOptions): FastifyInstance
   const app: FastifyInstance = Fastify({
     loggerInstance: logger,
     // One line per request would fill the disk with health checks; routes log what matters.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     // GitHub gives up on a delivery after 10 s.
     requestTimeout: 30_000,
   });

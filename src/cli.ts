@@ -1,14 +1,21 @@
 #!/usr/bin/env node
-/** The command line: `pushtune start | serve | work | image | inspect`. */
+/** The command line: `pushtune start | serve | work | image | inspect | healthy`. */
 import { join } from 'node:path';
 import closeWithGrace from 'close-with-grace';
 import { Command } from 'commander';
 import Docker from 'dockerode';
 import { type Logger, pino } from 'pino';
+import { inspectRepository } from '../workers/project.js';
+import { repositoryConfigIn } from '../workers/repository-settings.js';
 import { type Config, ConfigError, loadConfig } from './config.js';
 import { ensureEnvironmentImage, ImageError } from './container/images.js';
+import { readDirectory } from './git/read-directory.js';
 import { packageRoot } from './package-root.js';
-import { type RunningProcess, serve, sharedRedisUrl, start, work } from './server.js';
+import { MainScriptError } from './python/main-script.js';
+import { inspectionToJson, renderInspection } from './python/render.js';
+import { PythonSyntaxError } from './python/syntax.js';
+import { RepositoryConfigError } from './repository-config.js';
+import { isWorkerAlive, type RunningProcess, serve, sharedRedisUrl, start, work } from './server.js';
 
 const program = new Command('pushtune')
   .description('Tunes neural networks by git push')
@@ -43,12 +50,43 @@ program
     process.stdout.write(`${image.tag}\n`);
   });
 
+program
+  .command('inspect')
+  .description('show what Pushtune sees in a repository, without running anything')
+  .argument('[directory]', 'the repository', '.')
+  .option('--main <path>', 'main script')
+  .option('--json', 'print one JSON object')
+  .action(async (directory: string, options: { main?: string; json?: boolean }) => {
+    const files = await readDirectory(directory);
+    const inspection = inspectRepository(files, {
+      ...repositoryConfigIn(files),
+      ...(options.main === undefined ? {} : { main: options.main }),
+    });
+    process.stdout.write(
+      options.json === true ? `${JSON.stringify(inspectionToJson(inspection))}\n` : renderInspection(inspection),
+    );
+  });
+
+program
+  .command('healthy')
+  .description('exit with 0 when a worker of this host looked after its containers lately, for container engines')
+  .action(async () => {
+    const config = readConfig();
+    if (!(await isWorkerAlive(sharedRedisUrl(config), config.worker.name))) process.exitCode = 1;
+  });
+
 try {
   await program.parseAsync();
 } catch (error) {
-  if (!(error instanceof ConfigError) && !(error instanceof ImageError)) throw error;
+  if (!isForPeople(error)) throw error;
   process.stderr.write(`pushtune: ${error.message}\n`);
-  process.exitCode = 1;
+  process.exitCode = error instanceof PythonSyntaxError ? 2 : 1;
+}
+
+/** Mistakes of a person's that their message explains; anything else is a fault of ours and shows its stack. */
+function isForPeople(error: unknown): error is Error {
+  const kinds = [ConfigError, ImageError, MainScriptError, PythonSyntaxError, RepositoryConfigError];
+  return kinds.some((kind) => error instanceof kind);
 }
 
 function readConfig(): Config {

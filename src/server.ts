@@ -5,6 +5,7 @@ import { startWorkers } from '../workers/index.js';
 import { buildApp } from './app.js';
 import { type Config, ConfigError } from './config.js';
 import { startEmbeddedRedis } from './store/embedded-redis.js';
+import { hasHeartbeat } from './store/heartbeats.js';
 import { openQueues } from './store/queues.js';
 import { connect, untilReady } from './store/redis.js';
 
@@ -82,6 +83,17 @@ export function sharedRedisUrl(config: Config): string {
   throw new ConfigError(
     'redis.url is missing: server and workers that run apart meet in Redis; set it or REDIS_URL, or use "pushtune start"',
   );
+}
+
+/** Whether a worker of the host has run its monitor within the last three minutes; it comes every minute. */
+export async function isWorkerAlive(redisUrl: string, host: string): Promise<boolean> {
+  const redis = connect(redisUrl, { whileAway: 'fail' });
+  try {
+    await untilReady(redis);
+    return await hasHeartbeat(redis, host);
+  } finally {
+    redis.disconnect();
+  }
 }
 
 async function openRedis(config: Config, log: Logger): Promise<{ readonly url: string; stop(): Promise<void> }> {

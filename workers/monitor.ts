@@ -14,6 +14,7 @@ import {
 } from '../src/container/containers.js';
 import { hasRecovered, type Incident, onCrash } from '../src/pipeline/incident.js';
 import { addEvent } from '../src/pipeline/run.js';
+import { beat } from '../src/store/heartbeats.js';
 import { getIncident, setIncident } from '../src/store/incidents.js';
 import { listUnfinishedRuns, updateRun } from '../src/store/runs.js';
 import { enqueueCurrentStage, newId } from '../src/store/start-run.js';
@@ -21,6 +22,7 @@ import { announceRestart } from './announce.js';
 import { now, type WorkerContext } from './context.js';
 
 export async function monitor(context: WorkerContext): Promise<void> {
+  await beat(context.store.redis, context.config.worker.name);
   await requeueLostRuns(context);
   const containers = await listContainers(context.docker, context.config.data);
   const outcomes = await Promise.allSettled(containers.map((container) => lookAfter(context, container)));

@@ -118,10 +118,15 @@ export async function checkOut(mirror: Mirror, sha: string, directory: string): 
 }
 
 /** Files larger than this are no source text. */
-const largestSource = 1024 * 1024;
+export const largestSource = 1024 * 1024;
 /** A repository with more files than this keeps data beside its scripts; those nearest to the root count. */
-const mostSources = 2000;
+export const mostSources = 2000;
 const sourceEndings = ['.py', '.ipynb', '.yml', '.yaml', '.json', '.toml', '.txt', '.cfg'];
+
+/** Whether a file can hold code or parameters, by its name. */
+export function isSourcePath(path: string): boolean {
+  return sourceEndings.some((ending) => path.toLowerCase().endsWith(ending));
+}
 
 /** The commit's files that can hold code or parameters: path → bytes. */
 export async function readSources(mirror: Mirror, sha: string): Promise<ReadonlyMap<string, Uint8Array>> {
@@ -130,7 +135,7 @@ export async function readSources(mirror: Mirror, sha: string): Promise<Readonly
     .split('\0')
     .map((line) => /^100\d{3} blob [0-9a-f]+\s+(\d+)\t(.*)$/s.exec(line))
     .flatMap((match) => (match?.[2] !== undefined && Number(match[1]) <= largestSource ? [match[2]] : []))
-    .filter((path) => sourceEndings.some((ending) => path.toLowerCase().endsWith(ending)))
+    .filter(isSourcePath)
     .sort((a, b) => a.split('/').length - b.split('/').length)
     .slice(0, mostSources);
   const limit = pLimit(8);
