@@ -81,6 +81,12 @@ export function parseRepositoryConfig(text: string | undefined): RepositoryConfi
   return result.data;
 }
 
+/** The same schema for editors, as JSON Schema. */
+export function repositoryConfigJsonSchema(): object {
+  // What is written in the file counts, not what parsing makes of it (seconds, bytes).
+  return { ...z.toJSONSchema(repositoryConfigSchema, { io: 'input' }), title: repositoryConfigName };
+}
+
 /** The limits of one training: the repository's wishes, where it has any, and never more than the server allows. */
 export interface TrainingLimits {
   /** Bytes. */

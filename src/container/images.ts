@@ -45,20 +45,75 @@ export async function ensureEnvironmentImage(
   const folder = join(packageRoot(), 'docker', options.environment);
   const trainer = join(packageRoot(), 'docker', 'trainer');
   const base = await baseTag();
-  const lock = await readFile(join(folder, 'requirements.txt'), 'utf8');
   const tag = `pushtune/${options.environment}:${await hashOf([base, pythonVersion], [folder, trainer])}`;
   return once(tag, async () => {
     if (await hasImage(docker, tag)) return { tag, built: false };
-    await buildBase(base, options.onProgress);
-    const wheels = await downloadWheels(docker, ['--no-deps', '-r', join(folder, 'requirements.txt')], lock, options);
+    const packages = await ensurePackages(docker, base, folder, options);
     await inContext(options.dataDirectory, async (context) => {
-      await linkFiles(wheels, join(context, 'wheels'));
       await cp(trainer, join(context, 'trainer'), { recursive: true, filter: (path) => !path.includes('__pycache__') });
       for (const name of await readdir(folder)) await copyFile(join(folder, name), join(context, name));
-      await buildImage(docker, context, tag, base, options);
+      await buildImage(docker, context, tag, packages, options);
     });
     return { tag, built: true };
   });
+}
+
+/**
+ * The environment's packages on top of the base image, as one layer. A build's `COPY wheels` would keep their 500 MB in
+ * a layer of their own, so they are mounted into a container, which is committed after the installation.
+ */
+async function ensurePackages(docker: Docker, base: string, folder: string, options: ImageOptions): Promise<string> {
+  const requirements = join(folder, 'requirements.txt');
+  const script = join(folder, 'install');
+  const lock = await readFile(requirements, 'utf8');
+  const tag = `pushtune/packages:${digest([base, lock, await readFile(script)])}`;
+  if (await hasImage(docker, tag)) return tag;
+  await buildBase(base, options.onProgress);
+  const wheels = await downloadWheels(docker, ['--no-deps', '-r', requirements], lock, options);
+  const started = Date.now();
+  await inContext(options.dataDirectory, async (context) => {
+    await linkFiles(wheels, join(context, 'wheels'));
+    await copyFile(requirements, join(context, 'requirements.txt'));
+    await copyFile(script, join(context, 'install'));
+    await commitAfter(docker, { base, tag, context, onProgress: options.onProgress });
+  });
+  options.onProgress(`${tag}: ready after ${Math.round((Date.now() - started) / 1000)} s`);
+  return tag;
+}
+
+interface Installation {
+  readonly base: string;
+  readonly tag: string;
+  /** Folder of the host that the container sees as `/mnt`; its file `install` is run. */
+  readonly context: string;
+  readonly onProgress: (message: string) => void;
+}
+
+async function commitAfter(docker: Docker, { base, tag, context, onProgress }: Installation): Promise<void> {
+  const container = await docker.createContainer({
+    Image: base,
+    Entrypoint: ['bash', '/mnt/install'],
+    // A terminal's output comes as plain lines, not in Docker's frames.
+    Tty: true,
+    Labels: { 'pushtune.image': 'packages' },
+    HostConfig: { Binds: [`${context}:/mnt:ro`], NetworkMode: 'none' },
+  });
+  try {
+    const lines: string[] = [];
+    const output = await container.attach({ stream: true, stdout: true, stderr: true });
+    createInterface({ input: output }).on('line', (line) => {
+      lines.push(line.trim());
+      onProgress(`${tag}: ${line.trim()}`);
+    });
+    await container.start();
+    const { StatusCode: code } = await container.wait();
+    if (code !== 0) throw new ImageError(`installing the packages failed: ${lines.slice(-5).join('\n')}`);
+    onProgress(`${tag}: storing the layer`);
+    const [repo, version] = tag.split(':');
+    await container.commit({ repo, tag: version });
+  } finally {
+    await container.remove({ force: true });
+  }
 }
 
 /**

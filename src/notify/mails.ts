@@ -31,15 +31,15 @@ export interface StudyFacts extends Subject {
 export function targetReachedMail(
   facts: StudyFacts & { readonly metric: number; readonly sha: string; readonly change: string },
 ): Mail {
-  const figure = formatFigure(facts.metric);
+  const figure = formatFigure(facts.metric, facts.metricName);
   const count = facts.trials.length;
   return compose(facts, `${figure} reached after ${count} ${count === 1 ? 'trial' : 'trials'}`, [
     paragraph(
-      `${facts.repository} reached ${facts.metricName} ${figure} on ${facts.branch}; the target is ${formatFigure(facts.target)}. Nothing was changed any more.`,
+      `${facts.repository} reached ${facts.metricName} ${figure} on ${facts.branch}; the target is ${formatFigure(facts.target, facts.metricName)}. Nothing was changed any more.`,
     ),
     paragraph(facts.change === '' ? 'The values are those that were pushed.' : `Against the push: ${facts.change}.`),
     paragraph(`Commit: ${facts.sha}`),
-    trialTable(facts.trials),
+    trialTable(facts),
   ]);
 }
 
@@ -51,23 +51,23 @@ export function budgetEndedMail(
   },
 ): Mail {
   const { best } = facts;
-  const result = best === undefined ? 'no trial was measured' : `best ${formatFigure(best.metric)}`;
+  const result = best === undefined ? 'no trial was measured' : `best ${formatFigure(best.metric, facts.metricName)}`;
   const restored =
     facts.restoredSha === undefined
       ? 'The branch holds the best values already.'
       : `The best values were restored in the commit ${facts.restoredSha}.`;
-  return compose(facts, `study ended below ${formatFigure(facts.target)}, ${result}`, [
+  return compose(facts, `study ended below ${formatFigure(facts.target, facts.metricName)}, ${result}`, [
     paragraph(
-      `The search on ${facts.branch} ended below its target of ${formatFigure(facts.target)}: ${facts.reason}.`,
+      `The search on ${facts.branch} ended below its target of ${formatFigure(facts.target, facts.metricName)}: ${facts.reason}.`,
     ),
     ...(best === undefined
       ? []
       : [
           paragraph(
-            `Trial ${best.trial} was the best, with ${facts.metricName} ${formatFigure(best.metric)} (commit ${best.sha}). ${restored}`,
+            `Trial ${best.trial} was the best, with ${facts.metricName} ${formatFigure(best.metric, facts.metricName)} (commit ${best.sha}). ${restored}`,
           ),
         ]),
-    trialTable(facts.trials),
+    trialTable(facts),
   ]);
 }
 
@@ -119,9 +119,13 @@ export function pushRefusedMail(facts: Subject & { readonly message: string }): 
   ]);
 }
 
+/** Losses and errors are often between 0 and 1 too, and no shares of anything. */
+const noShare = /loss|error|mse|mae|rmse|perplexity/i;
+
 /** Accuracies in per cent with one decimal, other figures with up to four. */
-export function formatFigure(value: number): string {
-  return value >= 0 && value <= 1 ? `${(100 * value).toFixed(1)} %` : String(Number(value.toFixed(4)));
+export function formatFigure(value: number, metricName: string): string {
+  const isShare = value >= 0 && value <= 1 && !noShare.test(metricName);
+  return isShare ? `${(100 * value).toFixed(1)} %` : String(Number(value.toFixed(4)));
 }
 
 interface Part {
@@ -130,10 +134,11 @@ interface Part {
 }
 
 function compose(subject: Subject, headline: string, parts: readonly Part[]): Mail {
-  const all = [...parts, paragraph(`More: ${subject.url}`)];
+  const all = [...parts, more(subject.url)];
+  const place = [subject.repository, subject.branch].filter((name) => name !== '').join(' ');
   const style = 'font-family:system-ui,sans-serif;font-size:15px;line-height:1.5;color:#1c1c1c;max-width:44em';
   return {
-    subject: printable(`[pushtune] ${subject.repository} ${subject.branch}: ${headline}`).replaceAll('\n', ' '),
+    subject: printable(`[pushtune] ${place}: ${headline}`).replaceAll(/\s+/g, ' '),
     text: all
       .map(({ text }) => text)
       .join('\n\n')
@@ -144,8 +149,14 @@ function compose(subject: Subject, headline: string, parts: readonly Part[]): Ma
 
 function paragraph(text: string): Part {
   const clean = printable(text);
-  const linked = escapeHtml(clean).replace(/https?:\/\/[^\s<>"]+/g, (url) => `<a href="${url}">${url}</a>`);
-  return { text: clean, html: `<p>${linked}</p>` };
+  return { text: clean, html: `<p>${escapeHtml(clean)}</p>` };
+}
+
+/** The only link of a mail: other addresses in it may come from a log or a commit message. */
+function more(url: string): Part {
+  const clean = escapeHtml(printable(url));
+  const html = /^https?:/.test(url) ? `<a href="${clean}">${clean}</a>` : clean;
+  return { text: `More: ${printable(url)}`, html: `<p>More: ${html}</p>` };
 }
 
 function preformatted(text: string): Part {
@@ -154,12 +165,12 @@ function preformatted(text: string): Part {
   return { text: clean.replace(/^/gm, '    '), html: `<pre style="${style}">${escapeHtml(clean)}</pre>` };
 }
 
-function trialTable(trials: readonly TrialRow[]): Part {
+function trialTable({ trials, metricName }: StudyFacts): Part {
   const rows = trials.map(({ number, metric, seconds, change }) => [
     String(number),
-    metric === undefined ? 'failed' : formatFigure(metric),
+    metric === undefined ? 'failed' : formatFigure(metric, metricName),
     seconds === undefined ? '-' : `${seconds.toFixed(1)} s`,
-    printable(change),
+    printable(change).replaceAll(/\s+/g, ' '),
   ]);
   const cell = (tag: string, text: string): string =>
     `<${tag} style="text-align:left;padding:3px 14px 3px 0;border-bottom:1px solid #ddd">${escapeHtml(text)}</${tag}>`;
@@ -174,9 +185,17 @@ function trialTable(trials: readonly TrialRow[]): Part {
   };
 }
 
-/** Commit messages and log lines are other people's text: control characters could fake lines or headers. */
+/**
+ * Commit messages and log lines are other people's text: control characters could fake lines or headers, and
+ * characters that turn the writing direction could fake words. Terminal colours go whole, or `[1m` would stay.
+ */
 function printable(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, '');
+  return (
+    text
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: terminal escape sequences start with one
+      .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '')
+      .replace(/[^\P{Cc}\n\t]|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, '')
+  );
 }
 
 function escapeHtml(text: string): string {

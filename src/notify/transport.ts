@@ -59,15 +59,10 @@ function smtpTransport(smtp: SmtpSettings): SendMail {
     try {
       return (await transport.sendMail(toMessage(mail))).response;
     } catch (error) {
-      const code = error instanceof Error && 'responseCode' in error ? Number(error.responseCode) : 0;
-      // 535 is a wrong password, which a person may correct while the mail waits.
-      const permanent = code >= 500 && code !== 535;
       throw new MailError(
         `${smtp.host}:${smtp.port} did not take the mail "${mail.subject}": ${String(error)}`,
-        permanent,
-        {
-          cause: error,
-        },
+        isPermanent(error),
+        { cause: error },
       );
     }
   };
@@ -84,11 +79,28 @@ function fileTransport(folder: string): SendMail {
     const { message } = await composer.sendMail(toMessage(mail));
     if (!Buffer.isBuffer(message)) throw new MailError(`the mail "${mail.subject}" could not be composed`, true);
     const path = join(folder, `${fileTime(new Date())}-${mail.id.replace(/[^A-Za-z0-9-]/g, '-')}.eml`);
-    await mkdir(folder, { recursive: true });
-    await writeFile(`${path}.new`, message);
-    await rename(`${path}.new`, path);
+    try {
+      await mkdir(folder, { recursive: true });
+      await writeFile(`${path}.new`, message);
+      await rename(`${path}.new`, path);
+    } catch (error) {
+      throw new MailError(`the mail "${mail.subject}" could not be written to ${path}: ${String(error)}`, false, {
+        cause: error,
+      });
+    }
     return path;
   };
+}
+
+/**
+ * 5yz means no for good (RFC 5321, 4.2.1). A refused login does too, but a person may correct the password or the
+ * server's settings while the mail waits.
+ */
+function isPermanent(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ('code' in error && error.code === 'EAUTH') return false;
+  // 530 asks for a login or for TLS: a matter of the settings as well.
+  return 'responseCode' in error && Number(error.responseCode) >= 500 && error.responseCode !== 530;
 }
 
 function toMessage(mail: OutgoingMail) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -57,6 +57,7 @@ test('a package that no index has is named, and nothing is left behind', async (
         error instanceof ImageError && /pushtune-no-such-package has no wheel for Python 3\.11/.test(error.message),
     );
   });
+  assert.deepEqual(await readdir(join(data, 'scratch')), []);
 });
 
 async function withPip(settings: Readonly<Record<string, string>>, use: () => Promise<void>): Promise<void> {

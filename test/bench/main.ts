@@ -1,0 +1,14 @@
+/** The benchmarks: `npm run bench`, or one of them: `npm run bench -- cycle --json`. */
+import { benchCycle } from './cycle.js';
+
+const benchmarks = new Map([['cycle', benchCycle]]);
+const parameters = process.argv.slice(2);
+const names = parameters.filter((parameter) => !parameter.startsWith('--'));
+const options = parameters.filter((parameter) => parameter.startsWith('--'));
+
+for (const name of names.length > 0 ? names : benchmarks.keys()) {
+  const bench = benchmarks.get(name);
+  if (bench === undefined)
+    throw new Error(`there is no benchmark ${name}; there are ${[...benchmarks.keys()].join(', ')}`);
+  await bench(options);
+}
