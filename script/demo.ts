@@ -29,6 +29,7 @@ import { stringify } from 'yaml';
 import { listContainers, removeContainer } from '../src/container/containers.js';
 import { packageRoot } from '../src/package-root.js';
 import { describeChange } from '../src/pipeline/commit-message.js';
+import { formatFigure } from '../src/pipeline/figure.js';
 import type { Run } from '../src/pipeline/run.js';
 import type { Study, StudyTrial } from '../src/pipeline/study.js';
 import type { Values } from '../src/tuning/space.js';
@@ -223,7 +224,7 @@ function clearProgress(): void {
 
 function describeTrial(trial: StudyTrial, before: Values): string {
   const change = trial.number === 0 ? 'as Ada wrote it' : describeChange(before, trial.values);
-  const result = trial.metric === undefined ? 'failed' : percent(trial.metric.value);
+  const result = trial.metric === undefined ? 'failed' : formatFigure(trial.metric.value);
   return row(String(trial.number), change, result, trial.seconds === undefined ? '-' : trial.seconds.toFixed(1));
 }
 
@@ -240,12 +241,12 @@ async function summarise(demo: Demo, study: ShownStudy, seconds: number) {
   say('');
   say(
     reached
-      ? `The target of ${percent(study.target)} is reached.`
+      ? `The target of ${formatFigure(study.target)} is reached.`
       : `The study ended below its target: ${study.reason ?? study.state}.`,
   );
   say(`  trials         ${study.trials.length}`);
   say(
-    `  best accuracy  ${best?.metric === undefined ? 'none' : percent(best.metric.value)} (trial ${best?.number ?? '-'})`,
+    `  best accuracy  ${best?.metric === undefined ? 'none' : formatFigure(best.metric.value)} (trial ${best?.number ?? '-'})`,
   );
   say(`  commit         ${best?.sha ?? '-'}`);
   say(`  e-mail         ${mail?.subject ?? 'none'}`);
@@ -308,10 +309,6 @@ async function freePort(): Promise<number> {
 
 function git(folder: string, ...parameters: string[]): string {
   return execFileSync('git', parameters, { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
-}
-
-function percent(value: number): string {
-  return `${(100 * value).toFixed(1)} %`;
 }
 
 function say(text: string): void {

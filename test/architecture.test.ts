@@ -10,7 +10,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   tuning: [],
   python: ['tuning'],
   pipeline: ['tuning'],
-  notify: [],
+  notify: ['pipeline'],
   store: ['pipeline', 'tuning'],
   git: ['pipeline', 'src'],
   container: ['pipeline', 'src'],

@@ -11,6 +11,7 @@ import { statusReporter } from '../src/git/commit-status.js';
 import { credentialSource } from '../src/git/credentials.js';
 import { packageRoot } from '../src/package-root.js';
 import type { StageName } from '../src/pipeline/run.js';
+import { beat } from '../src/store/heartbeats.js';
 import {
   mailBackoff,
   monitorQueueName,
@@ -83,6 +84,7 @@ export async function startWorkers(config: Config, connection: Redis, log: Logge
   ];
   for (const worker of workers)
     worker.on('error', (error) => log.error({ error, queue: worker.name }, 'a worker failed'));
+  await beat(connection, host);
   await requeueLostRuns(context);
   await scheduleMonitor(store, host);
   const watch = setInterval(() => {

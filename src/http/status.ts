@@ -1,6 +1,7 @@
 /** `GET /status`: what happens now, as a table for curl or as JSON. */
 import type { FastifyInstance } from 'fastify';
 import type { RouteOptions } from '../app.js';
+import { formatFigure } from '../pipeline/figure.js';
 import { type Run, stageNames } from '../pipeline/run.js';
 import { bestTrial } from '../pipeline/study.js';
 import { listRuns } from '../store/runs.js';
@@ -76,16 +77,15 @@ function renderStatus(watched: number, branches: readonly BranchStatus[]): strin
     `#${branch.run}`,
     branch.stage === '' ? branch.state : branch.stage,
     String(branch.trial),
-    percent(branch.metric),
-    percent(branch.best),
-    percent(branch.target),
+    figure(branch.metric),
+    figure(branch.best),
+    figure(branch.target),
     branch.studyState.replace('_', ' '),
   ]);
   const titles = ['REPOSITORY', 'BRANCH', 'RUN', 'STATE', 'TRIAL', 'METRIC', 'BEST', 'TARGET', 'STUDY'];
   return `${heading}\n${textTable([titles, ...rows])}`;
 }
 
-function percent(value: number | null): string {
-  if (value === null) return '-';
-  return value >= 0 && value <= 1 ? `${(100 * value).toFixed(1)} %` : String(value);
+function figure(value: number | null): string {
+  return value === null ? '-' : formatFigure(value);
 }

@@ -1,4 +1,5 @@
 /** What the e-mails say. Pure: each function takes facts and gives a mail without a recipient. */
+import { formatFigure } from '../pipeline/figure.js';
 
 export interface Mail {
   readonly subject: string;
@@ -78,7 +79,7 @@ export function failedMail(
   return compose(facts, `${facts.stage} failed`, [
     paragraph(`The stage ${facts.stage} failed for ${facts.sha.slice(0, 10)} on ${facts.branch}: ${reason}`),
     ...(lines.length === 0 ? [] : [preformatted(lines.join('\n'))]),
-    paragraph('Nothing was committed. Push a correction and Pushtune begins again.'),
+    paragraph('Push a correction and Pushtune begins again.'),
   ]);
 }
 
@@ -117,15 +118,6 @@ export function pushRefusedMail(facts: Subject & { readonly message: string }): 
       `Give Pushtune's token the right to write contents, let its user past the protection of ${facts.branch}, or watch a branch without protection. Then push again.`,
     ),
   ]);
-}
-
-/** Losses and errors are often between 0 and 1 too, and no shares of anything. */
-const noShare = /loss|error|mse|mae|rmse|perplexity/i;
-
-/** Accuracies in per cent with one decimal, other figures with up to four. */
-export function formatFigure(value: number, metricName: string): string {
-  const isShare = value >= 0 && value <= 1 && !noShare.test(metricName);
-  return isShare ? `${(100 * value).toFixed(1)} %` : String(Number(value.toFixed(4)));
 }
 
 interface Part {
