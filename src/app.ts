@@ -41,7 +41,8 @@ export function buildApp({ config, store, logger }: AppOptions): FastifyInstance
     }
     const status = error.statusCode ?? 500;
     if (status >= 500) request.log.error({ error }, 'a request failed');
-    return reply.code(status).send({ error: status >= 500 ? 'the server failed; its log says why' : error.message });
+    // A 500 is a fault of ours, whose text is for the log; others were written for the caller.
+    return reply.code(status).send({ error: status === 500 ? 'the server failed; its log says why' : error.message });
   });
   app.setNotFoundHandler((request, reply) =>
     reply.code(404).send({ error: `there is no ${request.method} ${request.url}` }),

@@ -54,6 +54,7 @@ export async function fetchBranch(mirror: Mirror, branch: string): Promise<strin
 
 /** The commit that the remote's branch points to now, without fetching it. */
 export async function remoteHead(mirror: Mirror, branch: string): Promise<string | undefined> {
+  await mkdir(mirror.scratch, { recursive: true });
   const git = await remoteGit(mirror.scratch, mirror.credentials, mirror.scratch);
   const ref = `refs/heads/${branch}`;
   try {

@@ -7,7 +7,7 @@ import { scratchFolder } from '../container/folders.js';
 import { readRunLog } from '../container/run-log.js';
 import { GitError } from '../git/client.js';
 import { credentialSource } from '../git/credentials.js';
-import { assertBranchName, remoteHead } from '../git/mirror.js';
+import { assertBranchName, type Mirror, remoteHead } from '../git/mirror.js';
 import type { Run } from '../pipeline/run.js';
 import { readLog } from '../store/logs.js';
 import { getRun, listRuns } from '../store/runs.js';
@@ -73,22 +73,15 @@ export async function runRoutes(app: FastifyInstance, { config, store }: RouteOp
     const { repository, branch } = body.data;
     const settings = findRepository(config, repository);
     if (settings === undefined) return reply.code(404).send({ error: `${repository} is not watched` });
-    const found = await headOf(branch);
-    if (typeof found === 'object') return reply.code(found.status).send({ error: found.error });
-
-    async function headOf(name: string): Promise<string | { status: number; error: string }> {
-      if (settings === undefined) return { status: 404, error: `${repository} is not watched` };
-      try {
-        assertBranchName(name);
-        const scratch = scratchFolder(config.data);
-        const url = repositoryUrl(config, settings);
-        const head = await remoteHead({ path: scratch, url, scratch, credentials: await credentials(settings) }, name);
-        return head ?? { status: 404, error: `${repository} has no branch ${name}` };
-      } catch (error) {
-        if (error instanceof GitError) return { status: 502, error: error.message };
-        throw error;
-      }
-    }
+    const scratch = scratchFolder(config.data);
+    const remote = {
+      path: scratch,
+      scratch,
+      url: repositoryUrl(config, settings),
+      credentials: await credentials(settings),
+    };
+    const sha = await askForHead(remote, branch);
+    if (sha === undefined) return reply.code(404).send({ error: `${repository} has no branch ${branch}` });
 
     const { id } = await startRun(
       store,
@@ -99,7 +92,7 @@ export async function runRoutes(app: FastifyInstance, { config, store }: RouteOp
         cause: 'manual',
         repository: settings.name,
         branch,
-        sha: found,
+        sha,
         message: 'started by hand',
         createdAt: new Date().toISOString(),
       },
@@ -108,6 +101,17 @@ export async function runRoutes(app: FastifyInstance, { config, store }: RouteOp
     const url = runUrl(config, id);
     return reply.code(202).header('Location', url).send({ run: id, url });
   });
+}
+
+/** A host that does not answer is not the caller's mistake, nor this server's: 502. */
+async function askForHead(remote: Mirror, branch: string): Promise<string | undefined> {
+  try {
+    assertBranchName(branch);
+    return await remoteHead(remote, branch);
+  } catch (error) {
+    if (error instanceof GitError) throw Object.assign(new Error(error.message, { cause: error }), { statusCode: 502 });
+    throw error;
+  }
 }
 
 /** A run as the API shows it, with links. */

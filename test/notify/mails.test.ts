@@ -5,12 +5,12 @@ import {
   buildChangedMail,
   containerRestartedMail,
   failedMail,
-  formatFigure,
   type Mail,
   pushRefusedMail,
   type StudyFacts,
   targetReachedMail,
 } from '../../src/notify/mails.js';
+import { formatFigure } from '../../src/pipeline/figure.js';
 
 const subject = { repository: 'ada/digits', branch: 'main', url: 'https://tune.example.com/api/studies/s1' };
 const study: StudyFacts = {
