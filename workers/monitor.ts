@@ -60,12 +60,13 @@ async function lookAfter(context: WorkerContext, container: ContainerState): Pro
 async function findCrash(context: WorkerContext, container: ContainerState): Promise<string | undefined> {
   if (!container.running) return `exit code ${container.exitCode}${container.outOfMemory ? ', out of memory' : ''}`;
   const heartbeat = join(agentFolder(context.config.data, container.repository, container.name), 'heartbeat');
-  const age = await stat(heartbeat).then(
-    ({ mtimeMs }) => (Date.now() - mtimeMs) / 1000,
-    () => undefined,
+  const sign = await stat(heartbeat).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
   );
-  // One that has no heartbeat yet is just starting.
-  if (age === undefined || age < heartbeatLimitSeconds) return undefined;
+  // A heartbeat from before its latest start says nothing; one that just started gets its time.
+  const age = (Date.now() - Math.max(sign, container.startedAt)) / 1000;
+  if (age < heartbeatLimitSeconds) return undefined;
   return `no sign of life for ${Math.round(age)} s`;
 }
 

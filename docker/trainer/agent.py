@@ -45,13 +45,22 @@ def beat(path: Path) -> None:
 
 
 def serve_request(run: Path, request: Path) -> None:
+    """Trains the run; the agent outlives whatever a script does to the run's folder."""
     try:
         if not (run / "result.json").exists():
             train(run)
-    except Exception as error:  # noqa: BLE001  the agent outlives whatever one run does to its folder
+    except Exception as error:  # noqa: BLE001
+        print(f"agent: {run} could not be trained: {error!r}", file=sys.stderr, flush=True)
+        report_failure(run, error)
+    request.unlink(missing_ok=True)
+
+
+def report_failure(run: Path, error: Exception) -> None:
+    try:
         write_event(run, "failed", error=repr(error))
         write_result(run, exit_code=None, reason="crashed_too_often", seconds=0.0, starts=0)
-    request.unlink(missing_ok=True)
+    except OSError as problem:
+        print(f"agent: {run} can't be written: {problem!r}", file=sys.stderr, flush=True)
 
 
 def train(run: Path) -> None:

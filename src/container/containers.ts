@@ -64,8 +64,8 @@ export async function ensureContainer(docker: Docker, request: ContainerRequest)
   const name = containerName(request);
   const agent = agentFolder(request.data, request.repository, name);
   await makeContainerFolder(repositoryFolders(request.data, request.repository).runs);
-  await makeContainerFolder(join(agent, 'requests'));
   await makeContainerFolder(agent);
+  await makeContainerFolder(join(agent, 'requests'));
   try {
     await createIfMissing(docker, containerOptions(request, name, agent));
     await startIfStopped(docker, name);
@@ -87,6 +87,8 @@ export interface ContainerState {
   readonly name: string;
   readonly repository: string;
   readonly running: boolean;
+  /** Milliseconds since 1970 of its latest start. */
+  readonly startedAt: number;
   /** Exit code of its last end, when it does not run. */
   readonly exitCode?: number;
   readonly outOfMemory: boolean;
@@ -109,6 +111,7 @@ async function inspect(docker: Docker, id: string): Promise<ContainerState | und
     name: details.Name.replace(/^\//, ''),
     repository: details.Config.Labels[labels.repository] ?? '',
     running: details.State.Running,
+    startedAt: Date.parse(details.State.StartedAt),
     outOfMemory: details.State.OOMKilled,
     ...(details.State.Running ? {} : { exitCode: details.State.ExitCode }),
   };

@@ -69,8 +69,9 @@ async function withRegularFile<T>(
  * @throws {UnsafeFileError}
  */
 export async function writeGuarded(root: string, path: string, text: string, owner?: Owner): Promise<void> {
-  await inFolderOf(root, path, async (name) => {
-    const temporary = `${name}.${randomUUID()}`;
+  await inFolderOf(root, path, async (name, folder) => {
+    // Hidden, so that whoever lists the folder does not take it for a file of its own.
+    const temporary = `${folder}/.${randomUUID()}`;
     const file = await open(temporary, createFlags, 0o644);
     try {
       await file.writeFile(text);
@@ -92,7 +93,11 @@ export interface Owner {
 }
 
 /** Calls `use` with a path to the last name of `path`, in the folder that holds it and no other. */
-async function inFolderOf<T>(root: string, path: string, use: (name: string) => Promise<T>): Promise<T | undefined> {
+async function inFolderOf<T>(
+  root: string,
+  path: string,
+  use: (name: string, folder: string) => Promise<T>,
+): Promise<T | undefined> {
   const names = path.split('/').filter((part) => part !== '' && part !== '.');
   const last = names.pop();
   if (last === undefined || names.includes('..') || last === '..')
@@ -105,7 +110,7 @@ async function inFolderOf<T>(root: string, path: string, use: (name: string) => 
       await folder.close();
       folder = next;
     }
-    return await use(`/proc/self/fd/${folder.fd}/${last}`);
+    return await use(`/proc/self/fd/${folder.fd}/${last}`, `/proc/self/fd/${folder.fd}`);
   } finally {
     await folder.close();
   }
