@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
-import { type GitCredentials, GitError, gitError, localGit, remoteGit } from './client.js';
+import { type GitCredentials, gitError, localGit, remoteGit } from './client.js';
 
 export interface Mirror {
   /** The bare repository's folder. */
@@ -161,10 +161,15 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
+/** A name that no branch can have. */
+export class BranchNameError extends Error {
+  override readonly name = 'BranchNameError';
+}
+
 /** Refuses what git could take for an option or what no branch can be called (`man git-check-ref-format`). */
 export function assertBranchName(branch: string): void {
   const impossible = /[\p{Cc} ~^:?*[\\]|\.\.|@\{|\/\/|\.lock(\/|$)|\.$|^\/|\/$|(^|\/)\./u;
   if (branch === '' || branch.startsWith('-') || impossible.test(branch)) {
-    throw new GitError(`"${branch}" is no branch name`);
+    throw new BranchNameError(`"${branch}" is no branch name`);
   }
 }

@@ -7,7 +7,7 @@ import { scratchFolder } from '../container/folders.js';
 import { readRunLog } from '../container/run-log.js';
 import { GitError } from '../git/client.js';
 import { credentialSource } from '../git/credentials.js';
-import { assertBranchName, type Mirror, remoteHead } from '../git/mirror.js';
+import { assertBranchName, BranchNameError, type Mirror, remoteHead } from '../git/mirror.js';
 import type { Run } from '../pipeline/run.js';
 import { readLog } from '../store/logs.js';
 import { getRun, listRuns } from '../store/runs.js';
@@ -109,9 +109,14 @@ async function askForHead(remote: Mirror, branch: string): Promise<string | unde
     assertBranchName(branch);
     return await remoteHead(remote, branch);
   } catch (error) {
-    if (error instanceof GitError) throw Object.assign(new Error(error.message, { cause: error }), { statusCode: 502 });
+    if (error instanceof BranchNameError) throw withStatus(error, 400);
+    if (error instanceof GitError) throw withStatus(error, 502);
     throw error;
   }
+}
+
+function withStatus(error: Error, statusCode: number): Error {
+  return Object.assign(new Error(error.message, { cause: error }), { statusCode });
 }
 
 /** A run as the API shows it, with links. */

@@ -1,4 +1,5 @@
 /** `POST /webhooks/github`: a push becomes a run. */
+import { isUtf8 } from 'node:buffer';
 import { Webhooks } from '@octokit/webhooks';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -15,17 +16,20 @@ const largestPayload = 25 * 1024 * 1024;
 
 const sha = z.string().regex(/^[0-9a-f]{40}$/);
 
+/** People may hide their address, and apps have none. */
+const person = z.object({ name: z.string().nullish(), email: z.string().nullish() });
+
 /** The part of GitHub's push event that Pushtune reads. Its URLs are not among it: they come from the configuration. */
 const pushPayload = z.object({
   ref: z.string(),
   after: sha,
   deleted: z.boolean().default(false),
   repository: z.object({ full_name: z.string() }),
-  pusher: z.object({ name: z.string().default(''), email: z.string().nullish() }).optional(),
+  pusher: person.nullish(),
   head_commit: z
     .object({
       message: z.string().default(''),
-      author: z.object({ name: z.string().default(''), email: z.string().default('') }).optional(),
+      author: person.nullish(),
     })
     .nullish(),
 });
@@ -37,9 +41,9 @@ export async function webhookRoutes(app: FastifyInstance, options: RouteOptions)
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
   app.post('/webhooks/github', { bodyLimit: largestPayload }, async (request, reply) => {
-    const body = Buffer.isBuffer(request.body) ? request.body.toString('utf8') : '';
-    const signature = header(request, 'x-hub-signature-256');
-    if (signature === undefined || body === '' || !(await webhooks.verify(body, signature))) {
+    const body = utf8(request.body);
+    const signature = header(request, 'x-hub-signature-256') ?? '';
+    if (body === '' || signature === '' || !(await webhooks.verify(body, signature))) {
       request.log.warn({ ip: request.ip }, 'a webhook with a missing or wrong signature was refused');
       return reply
         .code(401)
@@ -108,6 +112,14 @@ function ignore(request: FastifyRequest, reply: FastifyReply, reason: string): F
   return reply.code(202).send({ ignored: true, reason });
 }
 
+/**
+ * The body as text, or empty when it is no UTF-8: the signature is checked over the text, and replaced bytes would let
+ * another body pass as the signed one. GitHub sends UTF-8 only.
+ */
+function utf8(body: unknown): string {
+  return Buffer.isBuffer(body) && isUtf8(body) ? body.toString('utf8') : '';
+}
+
 /** GitHub sends JSON, or a form with the JSON in its field `payload`, as the webhook's settings say. */
 function parsePayload(body: string, request: FastifyRequest): unknown {
   const isForm = header(request, 'content-type')?.startsWith('application/x-www-form-urlencoded') === true;
@@ -129,6 +141,6 @@ function toPush(payload: z.infer<typeof pushPayload>): Push {
     sha: payload.after,
     deleted: payload.deleted || /^0+$/.test(payload.after),
     message: head?.message ?? '',
-    ...(email === undefined || email === '' ? {} : { author: { name, email } }),
+    ...(email === undefined || email === null || email === '' ? {} : { author: { name, email } }),
   };
 }

@@ -69,8 +69,8 @@ export function decode(parameter: Parameter, position: number): ParameterValue {
   }
   const step = parameter.step ?? 1;
   const steps = Math.min(Math.max(Math.round((value - low) / step), 0), Math.floor((high - low) / step + 1e-9));
-  // 0.1 + 2 * 0.1 is not 0.3 in binary; twelve digits hide that and nothing else.
-  return Number((low + steps * step).toPrecision(12));
+  // 0.1 + 2 * 0.1 is not 0.3 in binary; twelve digits hide that. Limits with more digits than that still hold.
+  return Math.min(Math.max(Number((low + steps * step).toPrecision(12)), low), high);
 }
 
 /** The position of a value in the unit interval; a value outside of the range is moved to its nearest end. */

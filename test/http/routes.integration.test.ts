@@ -288,39 +288,35 @@ describe('POST /api/runs', () => {
     assert.equal(shown.state, 'waiting');
   });
 
-  describe('on a server that has used git', () => {
-    before(() => mkdirSync(scratchFolder(server.config.data), { recursive: true }));
-
-    it('starts a new run each time, for a person may want the same commit again', async () => {
-      const first = await start({ repository: 'ada/digits', branch: 'main' });
-      const second = await start({ repository: 'Ada/Digits', branch: 'main' });
-      assert.deepEqual([first.statusCode, second.statusCode], [202, 202], first.body);
-      assert.notEqual(first.json().run, second.json().run);
-      const shown = (await server.app.inject(`/api/runs/${second.json().run}`)).json();
-      assert.deepEqual([shown.number, shown.sha, shown.repository], [2, head, 'ada/digits']);
-    });
-
-    it('is 404 for a repository that is not watched, and for a branch that the remote does not have', async () => {
-      const unknown = await start({ repository: 'eve/digits', branch: 'main' });
-      assert.deepEqual([unknown.statusCode, unknown.json().error], [404, 'eve/digits is not watched']);
-      const missing = await start({ repository: 'ada/digits', branch: 'none' });
-      assert.deepEqual([missing.statusCode, missing.json().error], [404, 'ada/digits has no branch none']);
-    });
-
-    it('is 502 when the remote can not be reached', async () => {
-      const response = await start({ repository: 'grace/letters', branch: 'main' });
-      assert.equal(response.statusCode, 502);
-      assert.match(response.json().error, /asking .*nowhere\.git for main failed/);
-    });
-
-    for (const branch of ['', '--upload-pack=touch x', 'a..b', 'a b']) {
-      it(`is 400 for "${branch}", which is no branch name`, async () => {
-        const response = await start({ repository: 'ada/digits', branch });
-        assert.equal(response.statusCode, 400);
-        assert.match(response.json().error, /is no branch name/);
-      });
-    }
+  it('starts a new run each time, for a person may want the same commit again', async () => {
+    const first = await start({ repository: 'ada/digits', branch: 'main' });
+    const second = await start({ repository: 'Ada/Digits', branch: 'main' });
+    assert.deepEqual([first.statusCode, second.statusCode], [202, 202], first.body);
+    assert.notEqual(first.json().run, second.json().run);
+    const shown = (await server.app.inject(`/api/runs/${second.json().run}`)).json();
+    assert.deepEqual([shown.number, shown.sha, shown.repository], [2, head, 'ada/digits']);
   });
+
+  it('is 404 for a repository that is not watched, and for a branch that the remote does not have', async () => {
+    const unknown = await start({ repository: 'eve/digits', branch: 'main' });
+    assert.deepEqual([unknown.statusCode, unknown.json().error], [404, 'eve/digits is not watched']);
+    const missing = await start({ repository: 'ada/digits', branch: 'none' });
+    assert.deepEqual([missing.statusCode, missing.json().error], [404, 'ada/digits has no branch none']);
+  });
+
+  it('is 502 when the remote can not be reached', async () => {
+    const response = await start({ repository: 'grace/letters', branch: 'main' });
+    assert.equal(response.statusCode, 502);
+    assert.match(response.json().error, /asking .*nowhere\.git for main failed/);
+  });
+
+  for (const branch of ['', '--upload-pack=touch x', 'a..b', 'a b']) {
+    it(`is 400 for "${branch}", which is no branch name`, async () => {
+      const response = await start({ repository: 'ada/digits', branch });
+      assert.equal(response.statusCode, 400);
+      assert.match(response.json().error, /is no branch name/);
+    });
+  }
 
   for (const [what, authorization] of [
     ['without a token', undefined],

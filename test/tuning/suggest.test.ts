@@ -1,0 +1,200 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import fc from 'fast-check';
+import type { SearchSpace, Values } from '../../src/tuning/space.js';
+import { countValues } from '../../src/tuning/space.js';
+import { suggest, type Trial } from '../../src/tuning/suggest.js';
+import { histories, isLegal, smallSpaces } from './spaces.js';
+
+const seeds = fc.string({ maxLength: 8 });
+/** A fit takes milliseconds; the whole unit suite is to end within seconds. */
+const few = { numRuns: 40 };
+
+function written(space: SearchSpace, values: Values): string {
+  return JSON.stringify(space.parameters.map(({ name }) => values[name]));
+}
+
+function completed(number: number, values: Values, metric: number): Trial {
+  return { number, values, state: 'completed', metric };
+}
+
+/** Tells what each of so many trials reached, when every suggestion is tried. */
+function search(
+  space: SearchSpace,
+  measure: (values: Values) => number,
+  trials: number,
+  seed: string,
+  mode: 'max' | 'min' = 'max',
+): Trial[] {
+  const history: Trial[] = [];
+  for (let number = 0; number < trials; number += 1) {
+    const suggestion = suggest(space, history, `${seed}/${number}`, { mode });
+    if (suggestion === undefined) break;
+    history.push(completed(number, suggestion.values, measure(suggestion.values)));
+  }
+  return history;
+}
+
+describe('a suggestion', () => {
+  it('is legal in every space, whatever the history holds', () => {
+    fc.assert(
+      fc.property(histories, seeds, fc.constantFrom('max', 'min'), ({ space, history }, seed, mode) => {
+        const suggestion = suggest(space, history, seed, { mode });
+        if (suggestion === undefined) return;
+        assert.deepEqual(Object.keys(suggestion.values).sort(), space.parameters.map(({ name }) => name).sort());
+        for (const parameter of space.parameters) {
+          const value = suggestion.values[parameter.name];
+          assert.ok(isLegal(parameter, value), `${JSON.stringify(value)} of ${JSON.stringify(parameter)}`);
+        }
+      }),
+      { numRuns: 80 },
+    );
+  });
+
+  it('is never what was tried already, though it failed, still runs, or gave NaN', () => {
+    fc.assert(
+      fc.property(histories, seeds, ({ space, history }, seed) => {
+        const suggestion = suggest(space, history, seed);
+        if (suggestion === undefined) return;
+        const tried = history.map(({ values }) => written(space, values));
+        assert.ok(!tried.includes(written(space, suggestion.values)));
+      }),
+      few,
+    );
+  });
+
+  it('is the same for the same space, history and seed', () => {
+    fc.assert(
+      fc.property(histories, seeds, ({ space, history }, seed) => {
+        assert.deepEqual(suggest(space, history, seed), suggest(space, structuredClone(history), seed));
+      }),
+      few,
+    );
+  });
+
+  it('does not depend on the order in which the trials are listed', () => {
+    const shuffled = histories.chain(({ space, history }) =>
+      fc.shuffledSubarray([...history], { minLength: history.length }).map((other) => ({ space, history, other })),
+    );
+    fc.assert(
+      fc.property(shuffled, seeds, ({ space, history, other }, seed) => {
+        assert.deepEqual(suggest(space, other, seed), suggest(space, history, seed));
+      }),
+      few,
+    );
+  });
+
+  it('leaves its arguments as they are', () => {
+    fc.assert(
+      fc.property(histories, seeds, ({ space, history }, seed) => {
+        const before = structuredClone({ space, history });
+        suggest(space, history, seed);
+        assert.deepEqual({ space, history }, before);
+      }),
+      few,
+    );
+  });
+
+  it('differs between seeds', () => {
+    const space: SearchSpace = { parameters: [{ name: 'x', type: 'float', low: 0, high: 1 }] };
+    const answers = ['a', 'b', 'c'].map((seed) => written(space, suggest(space, [], seed)?.values ?? {}));
+    assert.equal(new Set(answers).size, 3);
+  });
+});
+
+describe('a space with a limited number of combinations', () => {
+  it('is gone through completely, each combination once, and then gives no suggestion', () => {
+    fc.assert(
+      fc.property(smallSpaces, seeds, (space, seed) => {
+        const size = space.parameters.reduce((product, parameter) => product * countValues(parameter), 1);
+        const trials = search(space, () => 0.5, size + 1, seed);
+        assert.equal(trials.length, size);
+        assert.equal(new Set(trials.map(({ values }) => written(space, values))).size, size);
+      }),
+      { numRuns: 15 },
+    );
+  });
+
+  it('gives no suggestion when its only combination is what was pushed', () => {
+    const space: SearchSpace = { parameters: [{ name: 'x', type: 'categorical', choices: [[3, 3]] }] };
+    assert.deepEqual(suggest(space, [], 'a')?.values, { x: [3, 3] });
+    assert.equal(suggest(space, [completed(0, { x: [3, 3] }, 0.5)], 'a'), undefined);
+  });
+
+  it('gives no suggestion when it has no parameters and was tried', () => {
+    assert.equal(suggest({ parameters: [] }, [completed(0, {}, 0.5)], 'a'), undefined);
+  });
+});
+
+describe('a search', () => {
+  const space: SearchSpace = {
+    parameters: [
+      { name: 'learning_rate', type: 'float', low: 1e-5, high: 1, log: true },
+      { name: 'filters', type: 'int', low: 4, high: 64 },
+      { name: 'activation', type: 'categorical', choices: ['tanh', 'relu', 'sigmoid'] },
+    ],
+  };
+  const studies = ['a', 'b', 'c', 'd', 'e'];
+
+  /** Best with learning_rate 0.003, filters 48 and relu, where it is 1. */
+  function accuracy({ learning_rate, filters, activation }: Values): number {
+    const rate = (Math.log10(Number(learning_rate)) - Math.log10(0.003)) / 2;
+    const width = (Number(filters) - 48) / 40;
+    return Math.exp(-(rate ** 2) - width ** 2) * (activation === 'relu' ? 1 : 0.7);
+  }
+
+  function median(figures: readonly number[]): number {
+    return [...figures].sort((a, b) => a - b)[Math.floor(figures.length / 2)] ?? Number.NaN;
+  }
+
+  function best(trials: readonly Trial[]): number {
+    return Math.max(...trials.map(({ metric }) => metric ?? Number.NEGATIVE_INFINITY));
+  }
+
+  /** Trials that learn nothing: each suggestion is asked for without a history. */
+  function randomSearch(trials: number, seed: string): Trial[] {
+    return Array.from({ length: trials }, (_, number) => {
+      const values = suggest(space, [], `${seed}/${number}`)?.values ?? {};
+      return completed(number, values, accuracy(values));
+    });
+  }
+
+  it('gets nearer to the best of a simple function in 20 trials than random trials do in 40', () => {
+    const searched = median(studies.map((seed) => best(search(space, accuracy, 20, seed))));
+    const random = median(studies.map((seed) => best(randomSearch(40, seed))));
+    assert.ok(searched > 0.97, `${searched}`);
+    assert.ok(searched > random, `${searched} against ${random}`);
+  });
+
+  it('lowers a loss when the lowest is the best', () => {
+    const losses = studies.map((seed) => {
+      const trials = search(space, (values) => 1 - accuracy(values), 20, seed, 'min');
+      return Math.min(...trials.map(({ metric }) => metric ?? Number.POSITIVE_INFINITY));
+    });
+    assert.ok(median(losses) < 0.03, losses.join(' '));
+  });
+
+  it('explores first, and then follows what it has learned', () => {
+    const trials = search(space, accuracy, 8, 'a');
+    const samplers = [0, 5, 6, 8].map((count) => suggest(space, trials.slice(0, count), 'b')?.sampler);
+    assert.deepEqual(samplers, ['random', 'random', 'gp', 'gp']);
+  });
+
+  it('leaves the region in which trials fail', () => {
+    const line: SearchSpace = { parameters: [{ name: 'x', type: 'float', low: 0, high: 1 }] };
+    const history = Array.from({ length: 12 }, (_, number): Trial => {
+      const values = { x: number / 11 };
+      return number < 6 ? { number, values, state: 'failed' } : completed(number, values, 0.5 + number / 100);
+    });
+    for (const seed of studies) {
+      assert.ok(Number(suggest(line, history, seed)?.values.x) > 0.5);
+    }
+  });
+
+  it('goes on when every trial has failed', () => {
+    const failed = Array.from({ length: 10 }, (_, number): Trial => {
+      return { number, values: { learning_rate: 1, filters: 4 + number, activation: 'relu' }, state: 'failed' };
+    });
+    assert.notEqual(suggest(space, failed, 'a'), undefined);
+  });
+});
