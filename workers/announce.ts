@@ -33,8 +33,6 @@ export async function announceFailure(
   stage: StageName,
   error: string,
 ): Promise<void> {
-  // A failed build has a mail of its own, when its outcome changed; a refused push as well.
-  if (stage === 'build' || stage === 'tune') return;
   await queueMail(
     context,
     run,
@@ -100,11 +98,6 @@ export async function announcePushRefused(
     `${study.id}-push-refused`,
     mails.pushRefusedMail({ ...about(context, run), message }),
   );
-}
-
-export async function announceNothingToTune(context: WorkerContext, run: Run, error: string): Promise<void> {
-  const mail = mails.failedMail({ ...about(context, run), stage: 'tune', sha: run.sha, error });
-  await queueMail(context, run, 'failed', `${run.study}-nothing-to-tune`, mail);
 }
 
 export async function announceRestart(

@@ -29,7 +29,7 @@ export async function build(context: WorkerContext, run: Run): Promise<StageOutc
   } catch (error) {
     if (!isDefinite(error)) throw error;
     await announceBuild(context, run, error.message);
-    throw new StageFailure(error.message, { cause: error });
+    throw new StageFailure(error.message, { cause: error, announced: true });
   }
 }
 

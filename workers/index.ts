@@ -82,8 +82,10 @@ export async function startWorkers(config: Config, connection: Redis, log: Logge
     new Worker('mail', (job) => send(job), { ...options, settings: { backoffStrategy: mailBackoff } }),
     new Worker('status', (job) => reportStatus(context, report, job), { ...options, concurrency: 4 }),
   ];
-  for (const worker of workers)
+  for (const worker of workers) {
     worker.on('error', (error) => log.error({ error, queue: worker.name }, 'a worker failed'));
+    worker.on('failed', (job, error) => log.warn({ error, queue: worker.name, job: job?.id }, 'a job failed'));
+  }
   await beat(connection, host);
   await requeueLostRuns(context);
   await scheduleMonitor(store, host);

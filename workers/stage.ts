@@ -11,14 +11,23 @@ import {
   stageAfter,
   startStage,
 } from '../src/pipeline/run.js';
+import { endStudy } from '../src/pipeline/study.js';
 import type { StageJob } from '../src/store/queues.js';
 import { getRun, updateRun } from '../src/store/runs.js';
+import { getStudy, updateStudy } from '../src/store/studies.js';
 import { announceFailure, announceStage } from './announce.js';
 import { now, type WorkerContext } from './context.js';
 
 /** The stage can't succeed, however often it is tried. The message is for the person who pushed. */
 export class StageFailure extends Error {
   override readonly name = 'StageFailure';
+  /** Whether people were told already, by a mail that says more than the general one. */
+  readonly announced: boolean;
+
+  constructor(message: string, options: ErrorOptions & { readonly announced?: boolean } = {}) {
+    super(message, options);
+    this.announced = options.announced ?? false;
+  }
 }
 
 export type StageOutcome =
@@ -61,7 +70,7 @@ export async function runStage(
       throw error;
     }
     log.warn({ error }, 'stage failed');
-    await fail(context, stage, run, error instanceof Error ? error.message : String(error));
+    await fail(context, stage, run, error);
   }
 }
 
@@ -90,17 +99,20 @@ async function enqueueNext(context: WorkerContext, run: Run, stage: StageName): 
  * A trial of the bot's that does not train is a bad trial, which the study learns from. What the person wrote must
  * train by itself: if it does not, the study ends.
  */
-async function fail(context: WorkerContext, stage: StageName, run: Run, error: string): Promise<void> {
+async function fail(context: WorkerContext, stage: StageName, run: Run, cause: unknown): Promise<void> {
+  const error = cause instanceof Error ? cause.message : String(cause);
+  const { redis, queues } = context.store;
   if (run.cause === 'trial' && (stage === 'train' || stage === 'evaluate')) {
-    const failed = await updateRun(context.store.redis, run.id, (current) =>
-      failTrialStage(current, stage, now(), error),
-    );
+    const failed = await updateRun(redis, run.id, (current) => failTrialStage(current, stage, now(), error));
     await announceStage(context, failed, stage);
-    if (!isFinished(failed))
-      await context.store.queues.enqueueStage(run.id, 'tune', run.host ?? context.config.worker.name);
+    if (!isFinished(failed)) await queues.enqueueStage(run.id, 'tune', run.host ?? context.config.worker.name);
     return;
   }
-  const failed = await updateRun(context.store.redis, run.id, (current) => failStage(current, stage, now(), error));
+  const announced = cause instanceof StageFailure && cause.announced;
+  if (!announced) await announceFailure(context, run, stage, error);
+  if ((await getStudy(redis, run.study)) !== undefined) {
+    await updateStudy(redis, run.study, (study) => endStudy(study, 'failed', now(), error));
+  }
+  const failed = await updateRun(redis, run.id, (current) => failStage(current, stage, now(), error));
   await announceStage(context, failed, stage);
-  await announceFailure(context, failed, stage, error);
 }

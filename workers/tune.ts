@@ -22,7 +22,7 @@ import { newId, startRun } from '../src/store/start-run.js';
 import { getStudy, updateStudy } from '../src/store/studies.js';
 import type { Values } from '../src/tuning/space.js';
 import { suggest } from '../src/tuning/suggest.js';
-import { announceBudgetEnded, announceNothingToTune, announcePushRefused, announceTargetReached } from './announce.js';
+import { announceBudgetEnded, announcePushRefused, announceTargetReached } from './announce.js';
 import { mirrorOf, now, type WorkerContext } from './context.js';
 import { type Project, readProject, trialFiles } from './project.js';
 import { StageFailure, type StageOutcome } from './stage.js';
@@ -64,12 +64,9 @@ async function continueStudy(
   project: Project,
 ): Promise<StageOutcome> {
   if (project.space.parameters.length === 0) {
-    await updateStudy(context.store.redis, study.id, (current) =>
-      endStudy(current, 'failed', now(), 'nothing to tune was found'),
+    throw new StageFailure(
+      `${outcomeOf(run)}, below the target ${study.target}, and nothing to tune was found in ${project.main}. Write hyperparameters as literals or constants (filters, units, epochs, learning_rate …).`,
     );
-    const error = `${outcomeOf(run)}, below the target ${study.target}, and nothing to tune was found in ${project.main}. Write hyperparameters as literals or constants (filters, units, epochs, learning_rate …).`;
-    await announceNothingToTune(context, run, error);
-    throw new StageFailure(error);
   }
   const trial = nextTrialNumber(study);
   const suggestion = suggest(
@@ -147,9 +144,9 @@ async function carryOut(
   const outcome = await pushCommit(mirror, { ...pending, branch: study.branch });
   if (outcome.kind === 'refused') {
     await announcePushRefused(context, run, study, outcome.message);
-    await updateStudy(context.store.redis, study.id, (current) => endStudy(current, 'failed', now(), outcome.message));
     throw new StageFailure(
       `${outcome.message}\nLet the bot push to ${study.branch}: give its token the right to write contents, and let it past the branch's protection; or watch another branch.`,
+      { announced: true },
     );
   }
   if (outcome.kind === 'moved') {

@@ -1,5 +1,5 @@
 /** A whole Pushtune for a test: server, workers, Redis, a watched repository over a local path, and the real engine. */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { createHmac, randomUUID } from 'node:crypto';
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -9,8 +9,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { type ParsedMail, simpleParser } from 'mailparser';
 import { pino } from 'pino';
+import { stringify } from 'yaml';
 import { type Config, parseConfig } from '../../src/config.js';
 import { listContainers, removeContainer } from '../../src/container/containers.js';
+import { packageRoot } from '../../src/package-root.js';
 import type { Run } from '../../src/pipeline/run.js';
 import type { Study } from '../../src/pipeline/study.js';
 import { type RunningProcess, start } from '../../src/server.js';
@@ -33,11 +35,21 @@ export interface TestServer {
   /** Git in the person's clone, brought up to date. */
   git(...parameters: string[]): string;
   restart(): Promise<void>;
+  /** Kills the server's process without a chance to clean up (`processes: 'own'` only), and starts another. */
+  killAndRestart(): Promise<void>;
   close(): Promise<void>;
 }
 
-/** Starts a server on a data directory of its own; `settings` are laid over the test's configuration. */
-export async function startPushtune(settings: Readonly<Record<string, unknown>> = {}): Promise<TestServer> {
+/**
+ * Starts a server on a data directory of its own.
+ *
+ * @param settings laid over the test's configuration
+ * @param processes `shared` runs it inside of the test; `own` as the command line does, so that it can be killed
+ */
+export async function startPushtune(
+  settings: Readonly<Record<string, unknown>> = {},
+  processes: 'shared' | 'own' = 'shared',
+): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'pushtune-test-'));
   // Containers run as another user and mount folders below this one.
   chmodSync(folder, 0o755);
@@ -46,19 +58,21 @@ export async function startPushtune(settings: Readonly<Record<string, unknown>> 
   run(folder, 'git', 'init', '--quiet', '--bare', '--initial-branch=main', remote);
   run(folder, 'git', 'clone', '--quiet', remote, clone);
   run(clone, 'git', 'checkout', '--quiet', '-B', 'main');
-  const config = parseConfig(
-    {
-      server: { port: await freePort() },
-      data: join(folder, 'data'),
-      github: { webhook_secret: secret },
-      repositories: [{ name: repository, url: remote }],
-      mail: { to: ['team@example.org'] },
-      ...settings,
-    },
-    'the test',
-  );
+  const written = {
+    server: { port: await freePort() },
+    data: join(folder, 'data'),
+    github: { webhook_secret: secret },
+    repositories: [{ name: repository, url: remote }],
+    mail: { to: ['team@example.org'] },
+    ...settings,
+  };
+  const config = parseConfig(written, 'the test');
+  const configFile = join(folder, 'pushtune.yml');
+  writeFileSync(configFile, stringify(written));
   const log = pino({ level: process.env.PUSHTUNE_TEST_LOG ?? 'silent' });
-  let running: RunningProcess = await start(config, log);
+  const open = (): Promise<RunningProcess> =>
+    processes === 'shared' ? start(config, log) : spawnServer(config, configFile);
+  let running = await open();
   const docker = new Docker();
 
   function git(...parameters: string[]): string {
@@ -115,7 +129,12 @@ export async function startPushtune(settings: Readonly<Record<string, unknown>> 
     },
     async restart() {
       await running.close();
-      running = await start(config, log);
+      running = await open();
+    },
+    async killAndRestart() {
+      if (!isSpawned(running)) throw new Error('only a server in a process of its own can be killed');
+      await running.kill();
+      running = await open();
     },
     async close() {
       await running.close();
@@ -123,6 +142,31 @@ export async function startPushtune(settings: Readonly<Record<string, unknown>> 
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+interface SpawnedServer extends RunningProcess {
+  kill(): Promise<void>;
+}
+
+function isSpawned(server: RunningProcess): server is SpawnedServer {
+  return 'kill' in server;
+}
+
+/** The server as `npm start` runs it. */
+async function spawnServer(config: Config, configFile: string): Promise<SpawnedServer> {
+  const child = spawn(process.execPath, ['--import', 'tsx', join(packageRoot(), 'src', 'cli.ts'), 'start'], {
+    env: { ...process.env, PUSHTUNE_CONFIG: configFile },
+    stdio: 'ignore',
+  });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const url = `http://127.0.0.1:${config.server.port}`;
+  await until('the server answers', async () => (await fetch(`${url}/readyz`).catch(() => undefined))?.ok);
+
+  async function end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    child.kill(signal);
+    await ended;
+  }
+  return { url, close: () => end('SIGTERM'), kill: () => end('SIGKILL') };
 }
 
 /** Sends the webhook that GitHub would send. */

@@ -84,6 +84,15 @@ describe('a suggestion', () => {
     );
   });
 
+  it('does not depend on that order in a history of which only the latest trials are used', () => {
+    const space: SearchSpace = { parameters: [{ name: 'x', type: 'float', low: 0, high: 1 }] };
+    const history = Array.from({ length: 156 }, (_, number) => {
+      const isLate = number >= 150;
+      return completed(number, { x: isLate ? 0.9 + number / 10_000 : number / 300 }, isLate ? 0.9 : 0.1);
+    });
+    assert.deepEqual(suggest(space, history.toReversed(), 'a'), suggest(space, history, 'a'));
+  });
+
   it('leaves its arguments as they are', () => {
     fc.assert(
       fc.property(histories, seeds, ({ space, history }, seed) => {
@@ -113,6 +122,27 @@ describe('a space with a limited number of combinations', () => {
       }),
       { numRuns: 15 },
     );
+  });
+
+  it('gives its last combination, however hard that is to draw', () => {
+    const space: SearchSpace = {
+      parameters: [
+        { name: 'filters', type: 'int', low: 1, high: 64, log: true },
+        { name: 'dropout', type: 'float', low: 0, high: 0.4, step: 0.1 },
+        { name: 'kernel', type: 'categorical', choices: [[3, 3], [5, 5], 'same'] },
+      ],
+    };
+    const all = Array.from({ length: 64 }, (_, i) => i + 1).flatMap((filters) =>
+      [0, 0.1, 0.2, 0.3, 0.4].flatMap((dropout) =>
+        [[3, 3], [5, 5], 'same'].map((kernel): Values => ({ filters, dropout, kernel })),
+      ),
+    );
+    for (const missing of [0, 17, 480, 700, 959]) {
+      const history = all.flatMap((values, number): Trial[] =>
+        number === missing ? [] : [{ number, values, state: 'failed' }],
+      );
+      assert.deepEqual(suggest(space, history, `${missing}`)?.values, all[missing]);
+    }
   });
 
   it('gives no suggestion when its only combination is what was pushed', () => {
