@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import * as runs from '../../src/pipeline/run.js';
+
+const at = '2026-01-02T03:04:05.000Z';
+const later = '2026-01-02T03:05:05.000Z';
+const fresh: runs.Run = {
+  ...runs.newRun({
+    id: 'r',
+    repository: 'a/b',
+    branch: 'main',
+    sha: '1'.repeat(40),
+    cause: 'trial',
+    message: '',
+    study: 's',
+    trial: 1,
+    createdAt: at,
+  }),
+  number: 1,
+};
+
+describe('a run', () => {
+  it('lists its five stages as waiting from the beginning', () => {
+    assert.deepEqual(Object.keys(fresh.stages), ['pull', 'build', 'train', 'evaluate', 'tune']);
+    assert.ok(Object.values(fresh.stages).every(({ state }) => state === 'waiting'));
+    assert.equal(runs.currentStage(fresh), 'pull');
+  });
+
+  it('keeps the time of the first start when a stage is started again', () => {
+    const again = runs.startStage(runs.startStage(fresh, 'pull', at), 'pull', later);
+    assert.equal(again.stages.pull.startedAt, at);
+    assert.equal(again.state, 'running');
+  });
+
+  it('ends at the stage that fails, and skips the others', () => {
+    const failed = runs.failStage(runs.startStage(fresh, 'pull', at), 'pull', later, 'no network');
+    assert.equal(failed.state, 'failed');
+    assert.equal(failed.reason, 'no network');
+    assert.equal(failed.stages.tune.state, 'skipped');
+    assert.ok(runs.isFinished(failed));
+  });
+
+  it('ends once: what comes later changes nothing', () => {
+    const ended = runs.endRun(fresh, 'superseded', at, 'a person pushed');
+    assert.equal(runs.endRun(ended, 'succeeded', later), ended);
+    assert.equal(runs.failStage(ended, 'train', later, 'x'), ended);
+    assert.equal(runs.startStage(ended, 'train', later), ended);
+  });
+
+  it('goes on to tune when a trial of the bot does not train', () => {
+    const failed = runs.failTrialStage(fresh, 'train', at, 'exit code 1');
+    assert.ok(!runs.isFinished(failed));
+    assert.equal(failed.stages.evaluate.state, 'skipped');
+    assert.equal(runs.trialError(failed), 'exit code 1');
+  });
+});

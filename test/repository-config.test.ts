@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { parseConfig } from '../src/config.js';
+import { parseRepositoryConfig, RepositoryConfigError, trainingLimits } from '../src/repository-config.js';
+
+describe('.pushtune.yml', () => {
+  it('may be missing, empty or partial', () => {
+    assert.deepEqual(parseRepositoryConfig(undefined), parseRepositoryConfig(''));
+    assert.equal(parseRepositoryConfig('metric: {target: 0.9}').metric.target, 0.9);
+  });
+
+  it('switches a hyperparameter off, however YAML reads the word', () => {
+    const { hyperparameters } = parseRepositoryConfig('hyperparameters: {dropout: off, units: false, filters: "off"}');
+    assert.deepEqual(hyperparameters, { dropout: 'off', units: 'off', filters: 'off' });
+  });
+
+  it('names the key that is wrong', () => {
+    assert.throws(() => parseRepositoryConfig('budget: {trials: 0}'), /\.pushtune\.yml: budget\.trials: .*got 0/);
+    assert.throws(() => parseRepositoryConfig('bugdet: {}'), /bugdet/);
+    assert.throws(() => parseRepositoryConfig('a: [b'), RepositoryConfigError);
+  });
+
+  it('can ask for less than the server allows, never for more', () => {
+    const { training } = parseConfig({}, 'f');
+    const limits = trainingLimits(
+      training,
+      parseRepositoryConfig('environment: {memory: 64g, cpus: 1, timeout: 1h}').environment,
+    );
+    assert.equal(limits.memory, training.memory);
+    assert.equal(limits.cpus, 1);
+    assert.equal(limits.timeout, 3600);
+  });
+
+  it('can switch the network off, and choose no other', () => {
+    const { training } = parseConfig({}, 'f');
+    assert.equal(
+      trainingLimits(training, parseRepositoryConfig('environment: {network: none}').environment).network,
+      'none',
+    );
+    assert.equal(
+      trainingLimits(training, parseRepositoryConfig('environment: {network: host}').environment).network,
+      'bridge',
+    );
+  });
+});
