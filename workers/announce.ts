@@ -1,4 +1,5 @@
 /** Tells people and hosts what happened: e-mails and commit statuses, both through their queues. */
+import { createHash } from 'node:crypto';
 import type { ContainerState } from '../src/container/containers.js';
 import { readSources } from '../src/git/mirror.js';
 import type { Mail, StudyFacts } from '../src/notify/mails.js';
@@ -158,5 +159,9 @@ async function enqueue(context: WorkerContext, id: string, mail: Mail, author: P
     context.log.info({ subject: mail.subject }, 'a mail has no recipient: set mail.to or mail.author_domains');
     return;
   }
-  await context.store.queues.enqueueMail({ id, to: addresses, ...mail });
+  // One job for each: a server that takes the mail for one of them only must not be asked again for that one.
+  for (const address of addresses) {
+    const suffix = createHash('sha256').update(address).digest('hex').slice(0, 8);
+    await context.store.queues.enqueueMail({ id: `${id}-${suffix}`, to: [address], ...mail });
+  }
 }

@@ -25,6 +25,7 @@ export function statusReporter(config: Config): StatusReporter | undefined {
   const clients = new Map<string, Octokit>();
 
   return async (repository, { sha, context, state, description, url }) => {
+    if (repository.token === '' && token === '' && app_id === '') return;
     const client = clients.get(repository.name) ?? makeClient(config, repository);
     clients.set(repository.name, client);
     const [owner = '', repo = ''] = repository.name.split('/');
@@ -44,7 +45,12 @@ function makeClient(config: Config, repository: RepositorySettings): Octokit {
   const { api_url, token, app_id, app_private_key, app_installation_id } = config.github;
   const ownToken = repository.token === '' ? token : repository.token;
   // The queue behind this tries again by itself, with its own patience.
-  const common = { baseUrl: api_url, request: { retries: 0 } };
+  const common = {
+    baseUrl: api_url.replace(/\/+$/, ''),
+    request: { retries: 0 },
+    // Octokit would print refusals to the console; the queue reports them.
+    log: { debug: ignore, info: ignore, warn: ignore, error: ignore },
+  };
   if (ownToken !== '') return new Octokit({ ...common, auth: ownToken });
   return new Octokit({
     ...common,
@@ -53,7 +59,11 @@ function makeClient(config: Config, repository: RepositorySettings): Octokit {
   });
 }
 
+function ignore(): void {}
+
+/** Counts whole characters, so that none is cut in half. */
 function shorten(text: string): string {
-  const line = text.replace(/\s+/g, ' ').trim();
-  return line.length <= longestDescription ? line : `${line.slice(0, longestDescription - 1)}…`;
+  const characters = [...text.replace(/\s+/g, ' ').trim()];
+  if (characters.length <= longestDescription) return characters.join('');
+  return `${characters.slice(0, longestDescription - 1).join('')}…`;
 }

@@ -19,7 +19,7 @@ export function credentialSource(config: Config): CredentialSource {
           appId: app_id,
           privateKey: app_private_key,
           installationId: app_installation_id,
-          request: request.defaults({ baseUrl: api_url }),
+          request: request.defaults({ baseUrl: api_url.replace(/\/+$/, '') }),
         });
 
   return async (repository) => {

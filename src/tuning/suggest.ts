@@ -27,7 +27,7 @@ const startUpTrials = 6;
 /** Points among which the acquisition's maximum is looked for, and steps of the local search from the best. */
 const candidates = 1000;
 const localSteps = 200;
-/** Beyond so many trials fitting would take seconds; the latest and the best ones tell enough. */
+/** Beyond so many trials fitting would take seconds; the latest and the best one tell enough. */
 const mostObservations = 150;
 /** How often a point that was tried already is drawn again before the whole space is gone through. */
 const mostRedraws = 200;
@@ -60,21 +60,29 @@ interface Observations {
 
 /** A failed trial counts as bad as the worst that was measured, so that the search leaves its neighbourhood. */
 function observations(space: SearchSpace, history: readonly Trial[], mode: 'max' | 'min'): Observations | undefined {
-  const ended = [...history].filter(({ state }) => state !== 'running').sort((a, b) => a.number - b.number);
+  const ended = history.filter(({ state }) => state !== 'running').sort((a, b) => a.number - b.number);
   const sign = mode === 'max' ? 1 : -1;
-  const measured = ended.flatMap(({ metric }) =>
-    metric !== undefined && Number.isFinite(metric) ? [sign * metric] : [],
-  );
+  const measured = ended.map(score).filter((value) => value !== undefined);
   if (ended.length < startUpTrials || measured.length < 2) return undefined;
   const worst = Math.min(...measured);
-  const used = ended.slice(-mostObservations);
-  const raw = used.map(({ metric }) => (metric !== undefined && Number.isFinite(metric) ? sign * metric : worst));
-  const mean = raw.reduce((sum, value) => sum + value, 0) / raw.length;
-  const deviation = Math.sqrt(raw.reduce((sum, value) => sum + (value - mean) ** 2, 0) / raw.length) || 1;
-  return {
-    points: used.map(({ values }) => toPoint(space, values)),
-    scores: raw.map((value) => (value - mean) / deviation),
-  };
+  const used = mostTelling(
+    ended.map((trial) => ({ point: toPoint(space, trial.values), value: score(trial) ?? worst })),
+  );
+  const mean = used.reduce((sum, { value }) => sum + value, 0) / used.length;
+  const deviation = Math.sqrt(used.reduce((sum, { value }) => sum + (value - mean) ** 2, 0) / used.length) || 1;
+  return { points: used.map(({ point }) => point), scores: used.map(({ value }) => (value - mean) / deviation) };
+
+  function score({ state, metric }: Trial): number | undefined {
+    return state !== 'failed' && metric !== undefined && Number.isFinite(metric) ? sign * metric : undefined;
+  }
+}
+
+/** The latest observations, with the best of all among them. */
+function mostTelling<T extends { readonly value: number }>(all: readonly T[]): readonly T[] {
+  if (all.length <= mostObservations) return all;
+  const best = all.reduce((a, b) => (b.value > a.value ? b : a));
+  const latest = all.slice(-mostObservations);
+  return latest.includes(best) ? latest : [best, ...latest.slice(1)];
 }
 
 /** The untried point with the highest expected improvement over the best so far (Jones, Schonlau and Welch 1998). */
