@@ -65,7 +65,7 @@ function checkPlace(files: ProjectFiles, place: LiteralPlace, name: string): voi
 function formatAt(place: LiteralPlace, value: ParameterValue, read: ParameterValue): string {
   switch (place.syntax) {
     case 'python':
-      return `${place.prefix ?? ''}${formatLiteral(value, place.written, read)}`;
+      return formatLiteral(value, place.written, read);
     case 'notebook': {
       // Inside of a JSON string: the Python text is escaped as JSON escapes it.
       const written: string = JSON.parse(`"${place.written}"`);

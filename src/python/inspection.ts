@@ -29,25 +29,6 @@ export interface LiteralPlace {
   readonly to: number;
   readonly written: string;
   readonly syntax: 'python' | 'notebook' | 'yaml' | 'json';
-  /** Python text that goes before every new value, such as `, default=` where an argument has no value yet. */
-  readonly prefix?: string;
-}
-
-/** Where a value is given on the command line or in the environment, since no literal in a file holds it. */
-export interface CommandLinePlace {
-  readonly option?: string;
-  readonly position?: number;
-  readonly variable?: string;
-}
-
-/** A repeated block of layers: what is written for each number of repetitions, keyed by that number. */
-export interface RepetitionPlace {
-  readonly file: string;
-  readonly from: number;
-  readonly to: number;
-  readonly written: string;
-  readonly syntax: 'python' | 'notebook';
-  readonly repetitions: Readonly<Record<string, string>>;
 }
 
 export interface Hyperparameter {
@@ -61,10 +42,8 @@ export interface Hyperparameter {
   readonly value: ParameterValue;
   /** Name, type and range, as the search space wants them. */
   readonly parameter: Parameter;
-  /** Every literal that has to say the same; empty when the value is passed on the command line. */
+  /** Every literal that has to say the same. */
   readonly places: readonly LiteralPlace[];
-  readonly passed?: CommandLinePlace;
-  readonly repetition?: RepetitionPlace;
 }
 
 export interface InspectionWarning {

@@ -17,6 +17,8 @@ import {
 /** What a layer call is in its network. */
 export type LayerRole =
   | { readonly role: 'hidden' }
+  /** Hidden, and of a shape that has to fit another branch: only what leaves the shape alone may change. */
+  | { readonly role: 'joined' }
   | { readonly role: 'output' }
   /** Its size is needed elsewhere, or its place in the network is not clear. */
   | { readonly role: 'fixed'; readonly reason: string };
@@ -60,12 +62,8 @@ export function layerRoles(module: Module): ReadonlyMap<SyntaxNode, LayerRole> {
     const name = layerName(module, call) ?? '';
     if (isSingleOutput(module, call, name)) {
       roles.set(call, { role: 'output' });
-    } else if (
-      roles.get(call)?.role === 'hidden' &&
-      merging.has(scopeOf(module, call).node) &&
-      weightedLayers.has(name)
-    ) {
-      roles.set(call, { role: 'fixed', reason: 'its shape has to fit another branch that it is joined with' });
+    } else if (roles.get(call)?.role === 'hidden' && merging.has(scopeOf(module, call).node) && name !== 'Activation') {
+      roles.set(call, name.includes('Dropout') ? { role: 'hidden' } : { role: 'joined' });
     }
   }
   return roles;

@@ -85,7 +85,10 @@ function usesOfCall(
   const layer = weightedLayers.get(name) ?? plainLayers.get(name);
   if (layer !== undefined) {
     const comesFromKeras = isFrom(project, module, callee, FRAMEWORKS);
-    return comesFromKeras && role?.role === 'hidden' ? pick(module, call, layer) : [];
+    if (!comesFromKeras || (role?.role !== 'hidden' && role?.role !== 'joined')) {
+      return [];
+    }
+    return pick(module, call, layer).filter((use) => role.role === 'hidden' || use.kind === 'activation');
   }
   const optimizer = optimizers.get(name);
   if (optimizer !== undefined) {

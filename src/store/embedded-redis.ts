@@ -56,7 +56,17 @@ async function start(directory: string, socket: string, command: string): Promis
   });
   // It may end at any later time, which is not this call's failure any more.
   ended.catch(() => undefined);
-  await Promise.race([ended, untilAnswers(socket)]);
+  const redis = connect(socket, { whileAway: 'wait' });
+  redis.options.retryStrategy = () => 20;
+  try {
+    // While the append-only file is loaded Redis answers LOADING, on which ioredis waits by itself.
+    const answered = redis.ping();
+    // The connection is closed below, also when Redis never came: that is not this command's failure.
+    answered.catch(() => undefined);
+    await Promise.race([ended, answered]);
+  } finally {
+    redis.disconnect();
+  }
   release(child);
 }
 
@@ -91,17 +101,6 @@ async function answers(socket: string): Promise<boolean> {
     return (await redis.ping()) === 'PONG';
   } catch {
     return false;
-  } finally {
-    redis.disconnect();
-  }
-}
-
-async function untilAnswers(socket: string): Promise<void> {
-  const redis = connect(socket, { whileAway: 'wait' });
-  redis.options.retryStrategy = () => 20;
-  try {
-    // While the append-only file is loaded Redis answers LOADING, on which ioredis waits by itself.
-    await redis.ping();
   } finally {
     redis.disconnect();
   }

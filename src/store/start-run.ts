@@ -1,6 +1,6 @@
 /** The one way in which a run starts, for webhook, API and the bot's own commits. */
 import type { Redis } from 'ioredis';
-import { ulid } from 'ulid';
+import { monotonicFactory } from 'ulid';
 import { currentStage, isFinished, type NewRun, newRun } from '../pipeline/run.js';
 import type { Queues } from './queues.js';
 import { createRun, getRun, type RecordedRun, type RecordOptions } from './runs.js';
@@ -11,9 +11,12 @@ export interface Store {
   readonly queues: Queues;
 }
 
+/** Ids of the same millisecond count up, so that they sort in the order in which this process gave them. */
+const nextId = monotonicFactory();
+
 /** A new id: sortable by time, and never only digits or with a colon, which BullMQ refuses. */
 export function newId(): string {
-  return ulid();
+  return nextId();
 }
 
 /**

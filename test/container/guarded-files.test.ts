@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, beforeEach, describe, it } from 'node:test';
+import { readGuarded, sizeGuarded, UnsafeFileError, writeGuarded } from '../../src/container/guarded-files.js';
+
+describe('a folder that a script may write to', () => {
+  const outside = mkdtempSync(join(tmpdir(), 'pushtune-outside-'));
+  let root = mkdtempSync(join(tmpdir(), 'pushtune-guarded-'));
+  const roots = [outside, root];
+  beforeEach(() => {
+    root = mkdtempSync(join(tmpdir(), 'pushtune-guarded-'));
+    roots.push(root);
+    mkdirSync(join(root, 'run'));
+    writeFileSync(join(outside, 'secret'), 'secret');
+  });
+  after(() => {
+    for (const folder of roots) rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('gives bytes from an offset, and nothing for what is not there', async () => {
+    writeFileSync(join(root, 'run/log'), '0123456789');
+    assert.equal((await readGuarded(root, 'run/log', 3, 4))?.toString(), '3456');
+    assert.equal((await readGuarded(root, 'run/log', 10, 4))?.length, 0);
+    assert.equal(await readGuarded(root, 'run/none', 0, 4), undefined);
+    assert.equal(await readGuarded(root, 'gone/log', 0, 4), undefined);
+    assert.equal(await sizeGuarded(root, 'run/log'), 10);
+  });
+
+  it('refuses a link, a linked folder, a pipe and a folder instead of a file', async () => {
+    symlinkSync(join(outside, 'secret'), join(root, 'run/link'));
+    symlinkSync(outside, join(root, 'linked'));
+    execFileSync('mkfifo', [join(root, 'run/pipe')]);
+    for (const path of ['run/link', 'linked/secret', 'run/pipe', 'run', '../x', 'run/..']) {
+      await assert.rejects(readGuarded(root, path, 0, 10), UnsafeFileError, path);
+    }
+  });
+
+  it('is never left by a write', async () => {
+    symlinkSync(outside, join(root, 'linked'));
+    symlinkSync(join(outside, 'secret'), join(root, 'run/stop'));
+    await assert.rejects(writeGuarded(root, 'linked/new', 'x'), UnsafeFileError);
+    await writeGuarded(root, 'run/stop', 'replaced');
+    assert.equal(readFileSync(join(outside, 'secret'), 'utf8'), 'secret', 'the link itself is replaced');
+    assert.equal(readFileSync(join(root, 'run/stop'), 'utf8'), 'replaced');
+  });
+
+  it('shows a file whole or not at all, and nothing else meanwhile', async () => {
+    await writeGuarded(root, 'run/request.json', '{}');
+    assert.deepEqual(readdirSync(join(root, 'run')), ['request.json']);
+  });
+});
