@@ -6,7 +6,7 @@ import { PythonSyntaxError } from '../../src/python/syntax.js';
 import { readFixtures } from './fixtures.js';
 
 /** The unit suite does a part of the fuzzing; `PUSHTUNE_FUZZ=10000` does all of it in some seconds. */
-const INPUTS = Number(process.env.PUSHTUNE_FUZZ ?? 1500);
+const INPUTS = Number(process.env.PUSHTUNE_FUZZ ?? 500);
 
 /** Park & Miller's minimal generator, so that a failure can be repeated. */
 function generator(seed: number): () => number {
