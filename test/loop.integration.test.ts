@@ -137,6 +137,12 @@ describe('the loop', () => {
     assert.match(run.reason ?? '', /metrics\.json.*the log names only loss/);
   });
 
+  it('does not take a metric file that was committed for the result of the training', async () => {
+    const files = { 'train.py': 'print("val_accuracy: 0.85")\n', 'metrics.json': '{"val_accuracy": 0.99}' };
+    const run = await untilEnded(server, await server.push(files));
+    assert.deepEqual(run.metric, { name: 'val_accuracy', value: 0.85, source: 'log' });
+  });
+
   it('brings a training to its end although its container is killed', async () => {
     const script = `import os, pathlib, time
 if not pathlib.Path("second").exists():

@@ -24,7 +24,7 @@ export async function evaluate(context: WorkerContext, run: Run): Promise<StageO
   try {
     const file = await readWorkspaceFile(folders, run.id, metric.source ?? defaultMetricFile);
     const log = await readLogFile(folders, run.id, logTail);
-    const found = findMetric({ log, ...(file === undefined ? {} : { file }) }, withoutMissing(metric));
+    const found = findMetric({ log, file }, metric);
     return { kind: 'next', found: { metric: found } };
   } catch (error) {
     if (error instanceof MetricNotFoundError || error instanceof UnsafeFileError) {
@@ -32,16 +32,4 @@ export async function evaluate(context: WorkerContext, run: Run): Promise<StageO
     }
     throw error;
   }
-}
-
-function withoutMissing(metric: {
-  name?: string | undefined;
-  source?: string | undefined;
-  pattern?: string | undefined;
-}) {
-  return {
-    ...(metric.name === undefined ? {} : { name: metric.name }),
-    ...(metric.source === undefined ? {} : { source: metric.source }),
-    ...(metric.pattern === undefined ? {} : { pattern: metric.pattern }),
-  };
 }

@@ -36,8 +36,7 @@ export async function runRoutes(app: FastifyInstance, { config, store }: RouteOp
   app.get('/api/runs', async (request, reply) => {
     const query = listQuery.safeParse(request.query);
     if (!query.success) return reply.code(400).send({ error: z.prettifyError(query.error) });
-    const { limit, ...selection } = query.data;
-    const runs = await listRuns(store.redis, { limit, ...withoutUndefined(selection) });
+    const runs = await listRuns(store.redis, query.data);
     return { runs: runs.map((run) => presentRun(config, run)) };
   });
 
@@ -126,11 +125,5 @@ export function presentRun(config: Config, run: Run) {
     url: runUrl(config, run.id),
     logUrl: runLogUrl(config, run.id),
     studyUrl: studyUrl(config, run.study),
-  };
-}
-
-function withoutUndefined<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, entry]) => entry !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
   };
 }

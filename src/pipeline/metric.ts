@@ -4,16 +4,16 @@ import type { Metric } from './run.js';
 
 export interface MetricRequest {
   /** Name of the metric; undefined takes the first that {@link accuracyNames} lists. */
-  readonly name?: string;
+  readonly name?: string | undefined;
   /** File that holds it, as named in `.pushtune.yml`. */
-  readonly source?: string;
+  readonly source?: string | undefined;
   /** Regular expression (RE2) with one group around the number, for the file or the log. */
-  readonly pattern?: string;
+  readonly pattern?: string | undefined;
 }
 
 export interface TrainingTexts {
   /** Text of `metrics.json` (or of `source`) in the run's folder; undefined when the file is not there. */
-  readonly file?: string;
+  readonly file?: string | undefined;
   /** What the script printed. */
   readonly log: string;
 }

@@ -89,19 +89,12 @@ export interface Run {
   readonly finishedAt?: string;
 }
 
-export interface NewRun {
-  readonly id: string;
-  readonly repository: string;
-  readonly branch: string;
-  readonly sha: string;
-  readonly cause: RunCause;
-  readonly message: string;
-  readonly author?: Person;
-  readonly study: string;
-  readonly trial: number;
-  readonly values?: Values;
-  readonly createdAt: string;
-}
+/** What is known of a run when it starts. */
+export interface NewRun
+  extends Pick<
+    Run,
+    'id' | 'repository' | 'branch' | 'sha' | 'cause' | 'message' | 'author' | 'study' | 'trial' | 'values' | 'createdAt'
+  > {}
 
 /** A run as it is recorded before its webhook is answered: all five stages wait. */
 export function newRun(run: NewRun): Omit<Run, 'number'> {

@@ -85,13 +85,13 @@ export async function updateRun(redis: Redis, id: string, change: (run: Run) => 
 }
 
 export interface RunSelection {
-  readonly repository?: string;
-  readonly branch?: string;
-  readonly state?: RunState;
+  readonly repository?: string | undefined;
+  readonly branch?: string | undefined;
+  readonly state?: RunState | undefined;
   /** At most so many, newest first. */
   readonly limit: number;
   /** Only runs that are older than this id. */
-  readonly before?: string;
+  readonly before?: string | undefined;
 }
 
 export async function listRuns(redis: Redis, selection: RunSelection): Promise<Run[]> {

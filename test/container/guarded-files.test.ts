@@ -4,7 +4,13 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
-import { readGuarded, sizeGuarded, UnsafeFileError, writeGuarded } from '../../src/container/guarded-files.js';
+import {
+  readGuarded,
+  removeGuarded,
+  sizeGuarded,
+  UnsafeFileError,
+  writeGuarded,
+} from '../../src/container/guarded-files.js';
 
 describe('a folder that a script may write to', () => {
   const outside = mkdtempSync(join(tmpdir(), 'pushtune-outside-'));
@@ -45,6 +51,16 @@ describe('a folder that a script may write to', () => {
     await writeGuarded(root, 'run/stop', 'replaced');
     assert.equal(readFileSync(join(outside, 'secret'), 'utf8'), 'secret', 'the link itself is replaced');
     assert.equal(readFileSync(join(root, 'run/stop'), 'utf8'), 'replaced');
+  });
+
+  it('is never left by a removal', async () => {
+    symlinkSync(outside, join(root, 'linked'));
+    symlinkSync(join(outside, 'secret'), join(root, 'run/metrics.json'));
+    await assert.rejects(removeGuarded(root, 'linked/secret'), UnsafeFileError);
+    await removeGuarded(root, 'run/metrics.json');
+    await removeGuarded(root, 'run/none');
+    assert.deepEqual(readdirSync(join(root, 'run')), []);
+    assert.equal(readFileSync(join(outside, 'secret'), 'utf8'), 'secret');
   });
 
   it('shows a file whole or not at all, and nothing else meanwhile', async () => {
