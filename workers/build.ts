@@ -85,6 +85,7 @@ function isDefinite(error: unknown): error is Error {
     MainScriptError,
     PythonSyntaxError,
     RepositoryConfigError,
+    RequirementError,
   ];
   return definite.some((kind) => error instanceof kind);
 }

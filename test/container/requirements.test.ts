@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { missingRequirements } from '../../src/container/requirements.js';
+import { missingRequirements, RequirementError } from '../../src/container/requirements.js';
 
 const lock = 'keras==3.15.1\nopencv-python-headless==5.0.0.93\nscikit-learn==1.9.1\ntensorflow-cpu==2.21.0\n';
 
@@ -19,4 +19,20 @@ test('further packages keep their versions and extras', () => {
 
 test('comments and blank lines ask for nothing', () => {
   assert.deepEqual(missingRequirements(['# for training', '', '  '], lock), []);
+});
+
+test('what pip would have to run to read it is refused', () => {
+  const hostile = [
+    'evil @ https://example.org/evil.tar.gz',
+    'evil@git+https://example.org/evil.git',
+    'folder/of/the/server',
+    'name --index-url=http://example.org',
+    'a b',
+  ];
+  for (const line of hostile) assert.throws(() => missingRequirements([line], ''), RequirementError, line);
+});
+
+test('versions, extras, markers and comments are no reason to refuse', () => {
+  const plain = ['a', 'a==1.0', 'a>=1,<2', 'a[x,y] ~= 1.4.2', 'a!=1.*; python_version < "3.12"', 'a==1.0+cpu  # why'];
+  assert.deepEqual(missingRequirements(plain, ''), plain);
 });
