@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ContainerError, containerName, ensureContainer } from '../src/container/containers.js';
 import { dataMounts } from '../src/container/data-mounts.js';
 import { ensureDerivedImage, ensureEnvironmentImage, ImageError } from '../src/container/images.js';
-import { missingRequirements } from '../src/container/requirements.js';
+import { missingRequirements, RequirementError } from '../src/container/requirements.js';
 import { readSources } from '../src/git/mirror.js';
 import { packageRoot } from '../src/package-root.js';
 import { addEvent, type Build, type Run } from '../src/pipeline/run.js';
