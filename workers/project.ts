@@ -23,12 +23,12 @@ export function inspectRepository(files: ProjectFiles, config: RepositoryConfig)
 }
 
 export function readProject(files: ProjectFiles): Project {
-  const { main, hyperparameters } = inspectRepository(files, repositoryConfigIn(files));
+  const { main, hyperparameters, featureMaps } = inspectRepository(files, repositoryConfigIn(files));
   return {
     files,
     main,
     hyperparameters,
-    space: { parameters: hyperparameters.map(({ parameter }) => parameter) },
+    space: { parameters: hyperparameters.map(({ parameter }) => parameter), featureMaps },
     values: Object.fromEntries(hyperparameters.map(({ name, value }) => [name, value])),
   };
 }

@@ -1,5 +1,5 @@
 import type { ParameterValue, Values } from '../tuning/space.js';
-import type { Hyperparameter, LiteralPlace, ProjectFiles } from './inspection.js';
+import type { BlockPlace, Hyperparameter, LiteralPlace, ProjectFiles, RepeatedBlocks } from './inspection.js';
 import { formatLiteral, sameValue } from './literals.js';
 import { formatYaml } from './parameter-files.js';
 import { readModule } from './project.js';
@@ -43,6 +43,14 @@ export function applyValues(
       replacements.set(place.file, [...(replacements.get(place.file) ?? []), { from: place.from, to: place.to, text }]);
     }
   }
+  // The blocks come last, since a copy shows the new literals.
+  for (const { name, repeated } of hyperparameters) {
+    const value = values[name];
+    if (repeated !== undefined && typeof value === 'number' && value !== repeated.blocks.length) {
+      checkBlocks(files, repeated, name);
+      replacements.set(repeated.file, withBlocks(repeated, value, replacements.get(repeated.file) ?? []));
+    }
+  }
   const changed = new Map<string, Uint8Array>();
   for (const [file, edits] of replacements) {
     const bytes = files.get(file) ?? new Uint8Array();
@@ -60,6 +68,39 @@ function checkPlace(files: ProjectFiles, place: LiteralPlace, name: string): voi
       `${name} was found as ${place.written} in ${place.file}, which now reads ${found ?? 'nothing'} there; inspect the commit again.`,
     );
   }
+}
+
+function checkBlocks(files: ProjectFiles, { file, blocks, copy }: RepeatedBlocks, name: string): void {
+  const bytes = files.get(file);
+  const text = bytes === undefined ? '' : decodeText(bytes).text;
+  if (![...blocks, copy].every(({ from, to, written }) => text.slice(from, to) === written)) {
+    throw new EditRefusedError(
+      `the blocks that ${name} counts are no longer where they were found in ${file}; inspect the commit again.`,
+    );
+  }
+}
+
+/** Leaves out the blocks from `count` on, or writes the last one again until there are `count`. */
+function withBlocks(repeated: RepeatedBlocks, count: number, edits: readonly Replacement[]): Replacement[] {
+  const { blocks, copy, before, changes } = repeated;
+  const removed = blocks.slice(count).map(({ from, to }) => ({ from, to, text: '' }));
+  const kept = edits.filter((edit) => !removed.some(({ from, to }) => edit.from >= from && edit.to <= to));
+  if (count <= blocks.length) {
+    return [...kept, ...removed];
+  }
+  const within = edits.filter(({ from, to }) => from >= copy.from && to <= copy.to);
+  const text = before + replaceInText(copy, [...within, ...changes]);
+  return [...kept, { from: copy.to, to: copy.to, text: text.repeat(count - blocks.length) }];
+}
+
+function replaceInText({ from: start, written }: BlockPlace, edits: readonly Replacement[]): string {
+  let text = '';
+  let done = 0;
+  for (const { from, to, text: replacement } of [...edits].sort((a, b) => a.from - b.from)) {
+    text += written.slice(done, from - start) + replacement;
+    done = to - start;
+  }
+  return text + written.slice(done);
 }
 
 function formatAt(place: LiteralPlace, value: ParameterValue, read: ParameterValue): string {

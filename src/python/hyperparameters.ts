@@ -1,4 +1,6 @@
-import type { ParameterValue } from '../tuning/space.js';
+import type { FeatureMap } from '../tuning/feature-map.js';
+import type { Condition, ParameterValue } from '../tuning/space.js';
+import type { LayerBlocks } from './blocks.js';
 import { type CoupledValue, couplingOf } from './couplings.js';
 import type {
   Hyperparameter,
@@ -7,16 +9,19 @@ import type {
   InspectionWarning,
   LiteralPlace,
 } from './inspection.js';
+import type { ValueOrigin } from './layer-arguments.js';
 import { readParameter } from './parameter-files.js';
 import { type Module, type Project, placeInFile, positionInFile } from './project.js';
 import { overridden, rangeFor } from './ranges.js';
-import { type Carrier, type Origin, resolve } from './resolve.js';
+import { type Carrier, resolve } from './resolve.js';
+import { blockOf, blocksRange, featureMapOf, readStructure } from './structure.js';
 import { positionAt, type SyntaxNode, textOf } from './syntax.js';
 import { decodeText } from './text.js';
 import { type TunableUse, tunableUses } from './tunable-uses.js';
 
 export interface FoundHyperparameters {
   readonly hyperparameters: readonly Hyperparameter[];
+  readonly featureMaps: readonly FeatureMap[];
   readonly warnings: readonly InspectionWarning[];
 }
 
@@ -31,8 +36,6 @@ interface Candidate {
   readonly uses: TunableUse[];
   readonly sinks: Set<SyntaxNode>;
 }
-
-type ValueOrigin = Extract<Origin, { kind: 'literal' | 'entry' }>;
 
 /**
  * The hyperparameters of a project: every literal whose meaning is certain, with the range in which it is tried. What
@@ -61,23 +64,77 @@ export function findHyperparameters(project: Project, overrides: HyperparameterO
       kept.push({ candidate, unnamed: result.unnamed, build: result.build });
     }
   }
-  const names = nameAll(kept.map(({ candidate }) => baseName(candidate)));
-  const hyperparameters = kept.flatMap(({ unnamed, build }, index) => {
-    const name = names[index] ?? '';
-    const parameter = build(name);
-    return parameter === undefined ? [] : withOverride({ ...unnamed, name, parameter }, overrides);
+  const structure = readStructure(project);
+  const names = nameAll([
+    ...kept.map(({ candidate }) => baseName(candidate)),
+    ...structure.blocks.map(({ kind }) => kind),
+  ]);
+  const nameByPlace = new Map(kept.map(({ candidate: { place } }, index) => [placeKey(place), names[index]]));
+  const counted = structure.blocks.map((blocks, index) => ({ blocks, name: names[kept.length + index] ?? '' }));
+  const featureMaps = structure.shrinking.map(({ chain, layers }) => {
+    const counter = counted.find(({ blocks }) => blocks.kind === 'conv_blocks' && blocks.chain === chain);
+    const nameOf = (origin: ValueOrigin): string | undefined => {
+      const located = locate(project, origin);
+      return located === undefined ? undefined : nameByPlace.get(placeKey(located.place));
+    };
+    return { chain, map: featureMapOf(layers, counter, nameOf), isComplete: layers.isComplete };
   });
-  return { hyperparameters, warnings: distinct(warnings) };
+  const hyperparameters = [
+    ...kept.flatMap(({ candidate, unnamed, build }, index) => {
+      const name = names[index] ?? '';
+      const parameter = build(name);
+      const when = conditionOf(candidate, counted);
+      return parameter === undefined ? [] : withOverride({ ...unnamed, name, parameter }, overrides, when);
+    }),
+    ...counted.flatMap(({ blocks, name }) => {
+      const followed = featureMaps.find(({ chain, isComplete }) => chain === blocks.chain && isComplete);
+      const parameter = blocksRange(name, blocks, followed?.map);
+      return parameter === undefined ? [] : withOverride({ ...describeBlocks(blocks), name, parameter }, overrides);
+    }),
+  ];
+  return { hyperparameters, featureMaps: featureMaps.map(({ map }) => map), warnings: distinct(warnings) };
+}
+
+function placeKey({ file, from }: LiteralPlace): string {
+  return `${file}:${from}`;
+}
+
+/** The number of blocks has no literal; it stands where the first block begins. */
+function describeBlocks({ chain, blocks, repeated }: LayerBlocks): Omit<Hyperparameter, 'name' | 'parameter'> {
+  const { module } = chain;
+  const start = positionInFile(module, blocks[0]?.[0]?.node.from ?? 0);
+  return { kind: 'layers', file: module.file, ...start, value: blocks.length, places: [], repeated };
+}
+
+/** A literal that only later blocks use means nothing once these are left out. */
+function conditionOf(
+  candidate: Candidate,
+  counted: readonly { readonly name: string; readonly blocks: LayerBlocks }[],
+): Condition | undefined {
+  for (const { blocks, name } of counted) {
+    const found = candidate.uses.map(({ module, value }) => blockOf(blocks, module, value));
+    const first = Math.min(...found.map((block) => block ?? 0));
+    if (first > 0) {
+      return { parameter: name, atLeast: first + 1 };
+    }
+  }
+  return undefined;
 }
 
 type Builder = (name: string) => Hyperparameter['parameter'] | undefined;
 
-function withOverride(hyperparameter: Hyperparameter, overrides: HyperparameterOverrides): readonly Hyperparameter[] {
-  const override = overrides[hyperparameter.name] ?? overrides[hyperparameter.kind];
-  if (override === undefined) {
-    return [hyperparameter];
+function withOverride(
+  hyperparameter: Hyperparameter,
+  overrides: HyperparameterOverrides,
+  when?: Condition,
+): readonly Hyperparameter[] {
+  const { name, kind, parameter } = hyperparameter;
+  const override = overrides[name] ?? overrides[kind];
+  if (override === 'off') {
+    return [];
   }
-  return override === 'off' ? [] : [{ ...hyperparameter, parameter: overridden(hyperparameter.parameter, override) }];
+  const changed = override === undefined ? parameter : overridden(parameter, override);
+  return [{ ...hyperparameter, parameter: when === undefined ? changed : { ...changed, when } }];
 }
 
 function addCandidate(
@@ -90,7 +147,7 @@ function addCandidate(
   if (located === undefined) {
     return;
   }
-  const key = `${located.place.file}:${located.place.from}`;
+  const key = placeKey(located.place);
   const known = candidates.get(key);
   const carriers = [...origin.through];
   if (known !== undefined) {

@@ -1,4 +1,6 @@
+import type { FeatureMap } from '../tuning/feature-map.js';
 import type { Parameter, ParameterValue } from '../tuning/space.js';
+import type { Replacement } from './text.js';
 
 /** Files of one commit: repository path ('/'-separated) to bytes. */
 export type ProjectFiles = ReadonlyMap<string, Uint8Array>;
@@ -31,6 +33,26 @@ export interface LiteralPlace {
   readonly syntax: 'python' | 'notebook' | 'yaml' | 'json';
 }
 
+/** A stretch of a file: characters `from`..`to` of the decoded text, which read `written`. */
+export interface BlockPlace {
+  readonly from: number;
+  readonly to: number;
+  readonly written: string;
+}
+
+/** Blocks of layers in a script: how one is left out, and how a further one is written. */
+export interface RepeatedBlocks {
+  readonly file: string;
+  /** What goes away with each block. */
+  readonly blocks: readonly BlockPlace[];
+  /** What is written once more for each further block, right behind itself. */
+  readonly copy: BlockPlace;
+  /** What stands before a copy. */
+  readonly before: string;
+  /** What is different in a copy, within `copy`. */
+  readonly changes: readonly Replacement[];
+}
+
 export interface Hyperparameter {
   readonly name: string;
   readonly kind: HyperparameterKind;
@@ -44,6 +66,8 @@ export interface Hyperparameter {
   readonly parameter: Parameter;
   /** Every literal that has to say the same. */
   readonly places: readonly LiteralPlace[];
+  /** Of kind `layers`: the blocks whose number it is; it has no literal. */
+  readonly repeated?: RepeatedBlocks;
 }
 
 export interface InspectionWarning {
@@ -76,6 +100,8 @@ export interface Inspection {
   readonly requirements?: readonly string[];
   readonly environment: 'tensorflow' | 'sklearn' | 'torch';
   readonly hyperparameters: readonly Hyperparameter[];
+  /** How far the networks shrink their images, which limits what can be proposed. */
+  readonly featureMaps: readonly FeatureMap[];
   readonly metric: InspectedMetric;
   readonly warnings: readonly InspectionWarning[];
 }

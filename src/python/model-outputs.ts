@@ -293,7 +293,7 @@ function isKeywordName(node: SyntaxNode): boolean {
 }
 
 /** Scopes in which branches are added or joined: a changed size in one branch no longer fits the other. */
-function mergingScopes(module: Module): ReadonlySet<SyntaxNode> {
+export function mergingScopes(module: Module): ReadonlySet<SyntaxNode> {
   const scopes = new Set<SyntaxNode>();
   for (const call of module.calls) {
     const callee = calleeOf(call);

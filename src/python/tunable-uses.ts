@@ -44,7 +44,7 @@ export interface TunableUses {
   readonly warnings: readonly InspectionWarning[];
 }
 
-const FRAMEWORKS = ['tensorflow', 'keras', 'tf_keras', 'tensorflow_addons', 'keras_contrib', 'scikeras'];
+export const KERAS_PACKAGES = ['tensorflow', 'keras', 'tf_keras', 'tensorflow_addons', 'keras_contrib', 'scikeras'];
 
 /** Every argument of the project that is a hyperparameter by its call, as far as the call is reached when it runs. */
 export function tunableUses(project: Project): TunableUses {
@@ -84,7 +84,7 @@ function usesOfCall(
   const isMethod = callee.type === 'MemberExpression';
   const layer = weightedLayers.get(name) ?? plainLayers.get(name);
   if (layer !== undefined) {
-    const comesFromKeras = isFrom(project, module, callee, FRAMEWORKS);
+    const comesFromKeras = isFrom(project, module, callee, KERAS_PACKAGES);
     if (!comesFromKeras || (role?.role !== 'hidden' && role?.role !== 'joined')) {
       return [];
     }
@@ -95,10 +95,10 @@ function usesOfCall(
     if (isFrom(project, module, callee, ['torch'], true)) {
       return pick(module, call, torchOptimizer, name);
     }
-    return isFrom(project, module, callee, FRAMEWORKS) ? pick(module, call, optimizer, name) : [];
+    return isFrom(project, module, callee, KERAS_PACKAGES) ? pick(module, call, optimizer, name) : [];
   }
   const regularizer = regularizers.get(name);
-  if (regularizer !== undefined && isFrom(project, module, callee, FRAMEWORKS)) {
+  if (regularizer !== undefined && isFrom(project, module, callee, KERAS_PACKAGES)) {
     return pick(module, call, regularizer);
   }
   const training = trainingMethods.get(name);
@@ -146,7 +146,7 @@ function pick(
 }
 
 /** Whether a callee belongs to one of `packages`. A name from `from x import *` may; a class of the repository does not. */
-function isFrom(
+export function isFrom(
   project: Project,
   module: Module,
   callee: SyntaxNode,
@@ -199,7 +199,7 @@ function rootName(callee: SyntaxNode): SyntaxNode | undefined {
 }
 
 /** Why a call is not looked at, and at which loop or function that is told (once). */
-function whyIgnored(
+export function whyIgnored(
   project: Project,
   module: Module,
   call: SyntaxNode,

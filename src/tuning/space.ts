@@ -1,10 +1,21 @@
 /** Search spaces: the hyperparameters and their ranges, in Optuna's terms. Pure. */
+import { type FeatureMap, survives } from './feature-map.js';
 
 /** Arrays are Python tuples such as (3, 3). */
 export type ParameterValue = number | string | boolean | readonly ParameterValue[];
 
-export interface FloatParameter {
+interface ParameterBase {
   readonly name: string;
+  /** It only means something while another parameter, a number, is at least so large: without that it has no value. */
+  readonly when?: Condition;
+}
+
+export interface Condition {
+  readonly parameter: string;
+  readonly atLeast: number;
+}
+
+export interface FloatParameter extends ParameterBase {
   readonly type: 'float';
   readonly low: number;
   readonly high: number;
@@ -12,8 +23,7 @@ export interface FloatParameter {
   readonly step?: number;
 }
 
-export interface IntParameter {
-  readonly name: string;
+export interface IntParameter extends ParameterBase {
   readonly type: 'int';
   readonly low: number;
   readonly high: number;
@@ -21,8 +31,7 @@ export interface IntParameter {
   readonly step?: number;
 }
 
-export interface CategoricalParameter {
-  readonly name: string;
+export interface CategoricalParameter extends ParameterBase {
   readonly type: 'categorical';
   readonly choices: readonly ParameterValue[];
 }
@@ -31,9 +40,30 @@ export type Parameter = FloatParameter | IntParameter | CategoricalParameter;
 
 export interface SearchSpace {
   readonly parameters: readonly Parameter[];
+  /** What must be left of the feature map in every network that is proposed. */
+  readonly featureMaps?: readonly FeatureMap[];
 }
 
 export type Values = Readonly<Record<string, ParameterValue>>;
+
+/** The values without those of parameters that mean nothing beside the others. */
+export function activeValues(space: SearchSpace, values: Values): Values {
+  const active = space.parameters.filter(({ when }) => {
+    const condition = when === undefined ? undefined : values[when.parameter];
+    return when === undefined || typeof condition !== 'number' || condition >= when.atLeast;
+  });
+  return Object.fromEntries(
+    active.flatMap(({ name }) => {
+      const value = values[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+/** Whether a network with these values can be built, as far as the constraints of the space tell. */
+export function isFeasible(space: SearchSpace, values: Values): boolean {
+  return (space.featureMaps ?? []).every((map) => survives(map, values));
+}
 
 /** Significant digits of a suggested float: enough for any learning rate, and readable in a commit. */
 const floatDigits = 3;

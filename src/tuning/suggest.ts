@@ -1,7 +1,16 @@
 /** What to try next: a pure function of search space, history and seed, with no state of its own. */
 import { fitGaussianProcess, type Point } from './gaussian-process.js';
 import { normal, type Random, seededRandom } from './random.js';
-import { countValues, decode, encode, type SearchSpace, type Values, valueKey } from './space.js';
+import {
+  activeValues,
+  countValues,
+  decode,
+  encode,
+  isFeasible,
+  type SearchSpace,
+  type Values,
+  valueKey,
+} from './space.js';
 
 export interface Trial {
   readonly number: number;
@@ -99,7 +108,7 @@ function exploit(
 
   function consider(position: Point): void {
     const values = toValues(space, position);
-    if (tried.has(combination(space, values))) return;
+    if (!isNew(space, values, tried)) return;
     // The process is asked about what would be trained, not about the position before rounding.
     const point = toPoint(space, values);
     const { mean, deviation } = process.predict(point);
@@ -135,7 +144,7 @@ function explore(space: SearchSpace, tried: ReadonlySet<string>, random: Random)
       space,
       space.parameters.map(() => random()),
     );
-    if (!tried.has(combination(space, values))) return { values, sampler: 'random' };
+    if (isNew(space, values, tried)) return { values, sampler: 'random' };
   }
   const left = firstUntried(space, tried);
   return left === undefined ? undefined : { values: left, sampler: 'random' };
@@ -153,7 +162,7 @@ function firstUntried(space: SearchSpace, tried: ReadonlySet<string>): Values | 
       return parameter.type === 'categorical' ? (digit + 0.5) / count : encode(parameter, gridValue(parameter, digit));
     });
     const values = toValues(space, position);
-    if (!tried.has(combination(space, values))) return values;
+    if (isNew(space, values, tried)) return values;
   }
   return undefined;
 }
@@ -162,16 +171,25 @@ function gridValue(parameter: { readonly low: number; readonly step?: number }, 
   return parameter.low + digit * (parameter.step ?? 1);
 }
 
+function isNew(space: SearchSpace, values: Values, tried: ReadonlySet<string>): boolean {
+  return !tried.has(combination(space, values)) && isFeasible(space, values);
+}
+
+/** A parameter that means nothing beside the others stands in the middle, where it tells nothing. */
 function toPoint(space: SearchSpace, values: Values): Point {
-  return space.parameters.map((parameter) => encode(parameter, values[parameter.name] ?? ''));
+  const active = activeValues(space, values);
+  return space.parameters.map((parameter) => {
+    const value = active[parameter.name];
+    return value === undefined ? 0.5 : encode(parameter, value);
+  });
 }
 
 function toValues(space: SearchSpace, point: Point): Values {
-  return Object.fromEntries(
-    space.parameters.map((parameter, i) => [parameter.name, decode(parameter, point[i] ?? 0.5)]),
-  );
+  const all = space.parameters.map((parameter, i) => [parameter.name, decode(parameter, point[i] ?? 0.5)]);
+  return activeValues(space, Object.fromEntries(all));
 }
 
 function combination(space: SearchSpace, values: Values): string {
-  return space.parameters.map(({ name }) => valueKey(values[name])).join('|');
+  const active = activeValues(space, values);
+  return space.parameters.map(({ name }) => valueKey(active[name])).join('|');
 }

@@ -102,9 +102,9 @@ describe('what is needed', () => {
 describe('overrides', () => {
   it('switch a hyperparameter off by name or by kind', () => {
     const files = projectOf({ 'train.py': SMALL });
-    assert.deepEqual(namesOf(inspectProject(files)), ['units', 'activation', 'optimizer', 'epochs']);
+    assert.deepEqual(namesOf(inspectProject(files)), ['units', 'activation', 'optimizer', 'epochs', 'dense_layers']);
     const off = { units: 'off', activation: 'off' } as const;
-    assert.deepEqual(namesOf(inspectProject(files, { hyperparameters: off })), ['optimizer', 'epochs']);
+    assert.deepEqual(namesOf(inspectProject(files, { hyperparameters: off })), ['optimizer', 'epochs', 'dense_layers']);
   });
 
   it('narrow a range or replace it', () => {
