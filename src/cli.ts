@@ -1,21 +1,13 @@
 #!/usr/bin/env node
 /** The command line: `pushtune start | serve | work | image | inspect | healthy`. */
 import { join } from 'node:path';
-import closeWithGrace from 'close-with-grace';
 import { Command } from 'commander';
-import Docker from 'dockerode';
-import { type Logger, pino } from 'pino';
-import { inspectRepository } from '../workers/project.js';
-import { repositoryConfigIn } from '../workers/repository-settings.js';
-import { type Config, ConfigError, loadConfig } from './config.js';
-import { ensureEnvironmentImage, ImageError } from './container/images.js';
-import { readDirectory } from './git/read-directory.js';
+import type { Logger } from 'pino';
+import type { Config } from './config.js';
 import { packageRoot } from './package-root.js';
-import { MainScriptError } from './python/main-script.js';
-import { inspectionToJson, renderInspection } from './python/render.js';
-import { PythonSyntaxError } from './python/syntax.js';
-import { RepositoryConfigError } from './repository-config.js';
-import { isWorkerAlive, type RunningProcess, serve, sharedRedisUrl, start, work } from './server.js';
+import type { RunningProcess } from './server.js';
+
+// Each command loads what it needs itself: reading a script takes less time than loading the server would.
 
 const program = new Command('pushtune')
   .description('Tunes neural networks by git push')
@@ -25,23 +17,35 @@ const program = new Command('pushtune')
 program
   .command('start')
   .description('run server and workers together, with a Redis of their own unless REDIS_URL is set')
-  .action(() => runProcess((config, log) => start(config, log)));
+  .action(() => runProcess(async (config, log) => (await import('./server.js')).start(config, log)));
 
 program
   .command('serve')
   .description('run the HTTP server alone, against REDIS_URL')
-  .action(() => runProcess((config, log) => serve(config, sharedRedisUrl(config), log)));
+  .action(() =>
+    runProcess(async (config, log) => {
+      const { serve, sharedRedisUrl } = await import('./server.js');
+      return serve(config, sharedRedisUrl(config), log);
+    }),
+  );
 
 program
   .command('work')
   .description('run the workers alone, against REDIS_URL')
-  .action(() => runProcess((config, log) => work(config, sharedRedisUrl(config), log)));
+  .action(() =>
+    runProcess(async (config, log) => {
+      const { work, sharedRedisUrl } = await import('./server.js');
+      return work(config, sharedRedisUrl(config), log);
+    }),
+  );
 
 program
   .command('image')
   .description('build the training image if it is missing, and print its name')
   .action(async () => {
-    const { data } = readConfig();
+    const { data } = await readConfig();
+    const { default: Docker } = await import('dockerode');
+    const { ensureEnvironmentImage } = await import('./container/images.js');
     const image = await ensureEnvironmentImage(new Docker(), {
       environment: 'tensorflow',
       dataDirectory: data,
@@ -57,6 +61,10 @@ program
   .option('--main <path>', 'main script')
   .option('--json', 'print one JSON object')
   .action(async (directory: string, options: { main?: string; json?: boolean }) => {
+    const { readDirectory } = await import('./git/read-directory.js');
+    const { inspectRepository } = await import('../workers/project.js');
+    const { repositoryConfigIn } = await import('../workers/repository-settings.js');
+    const { inspectionToJson, renderInspection } = await import('./python/render.js');
     const files = await readDirectory(directory);
     const inspection = inspectRepository(files, {
       ...repositoryConfigIn(files),
@@ -71,7 +79,8 @@ program
   .command('healthy')
   .description('exit with 0 when a worker of this host looked after its containers lately, for container engines')
   .action(async () => {
-    const config = readConfig();
+    const config = await readConfig();
+    const { isWorkerAlive, sharedRedisUrl } = await import('./server.js');
     if (!(await isWorkerAlive(sharedRedisUrl(config), config.worker.name))) process.exitCode = 1;
   });
 
@@ -80,24 +89,26 @@ try {
 } catch (error) {
   if (!isForPeople(error)) throw error;
   process.stderr.write(`pushtune: ${error.message}\n`);
-  process.exitCode = error instanceof PythonSyntaxError ? 2 : 1;
+  process.exitCode = error.name === 'PythonSyntaxError' ? 2 : 1;
 }
 
 /** Mistakes of a person's that their message explains; anything else is a fault of ours and shows its stack. */
 function isForPeople(error: unknown): error is Error {
-  const kinds = [ConfigError, ImageError, MainScriptError, PythonSyntaxError, RepositoryConfigError];
-  return kinds.some((kind) => error instanceof kind);
+  const kinds = ['ConfigError', 'ImageError', 'MainScriptError', 'PythonSyntaxError', 'RepositoryConfigError'];
+  return error instanceof Error && kinds.includes(error.name);
 }
 
-function readConfig(): Config {
+async function readConfig(): Promise<Config> {
+  const { loadConfig } = await import('./config.js');
   const { config } = program.opts<{ config?: string }>();
   const path = config ?? process.env.PUSHTUNE_CONFIG ?? join(packageRoot(), 'config', 'pushtune.yml');
   return loadConfig(path, process.env);
 }
 
 async function runProcess(open: (config: Config, log: Logger) => Promise<RunningProcess>): Promise<void> {
-  const config = readConfig();
-  const log = makeLogger(config);
+  const config = await readConfig();
+  const log = await makeLogger(config);
+  const { default: closeWithGrace } = await import('close-with-grace');
   const running = await open(config, log);
   closeWithGrace({ delay: 20_000, logger: false }, async ({ signal, err }) => {
     if (err !== undefined) log.fatal({ error: err }, 'an unexpected failure ends this process');
@@ -107,7 +118,8 @@ async function runProcess(open: (config: Config, log: Logger) => Promise<Running
 }
 
 /** JSON lines for machines; on a terminal, lines for people. Credentials never reach a log. */
-function makeLogger(config: Config): Logger {
+async function makeLogger(config: Config): Promise<Logger> {
+  const { pino } = await import('pino');
   const options = {
     level: config.log.level,
     serializers: { error: pino.stdSerializers.err },

@@ -4,6 +4,7 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { type GitCredentials, gitError, localGit, remoteGit } from './client.js';
+import { isSourcePath, largestSource, mostSources } from './source-paths.js';
 
 export interface Mirror {
   /** The bare repository's folder. */
@@ -116,17 +117,6 @@ export async function checkOut(mirror: Mirror, sha: string, directory: string): 
   } finally {
     await rm(index, { force: true });
   }
-}
-
-/** Files larger than this are no source text. */
-export const largestSource = 1024 * 1024;
-/** A repository with more files than this keeps data beside its scripts; those nearest to the root count. */
-export const mostSources = 2000;
-const sourceEndings = ['.py', '.ipynb', '.yml', '.yaml', '.json', '.toml', '.txt', '.cfg'];
-
-/** Whether a file can hold code or parameters, by its name. */
-export function isSourcePath(path: string): boolean {
-  return sourceEndings.some((ending) => path.toLowerCase().endsWith(ending));
 }
 
 /** The commit's files that can hold code or parameters: path → bytes. */

@@ -1,7 +1,7 @@
 /** The sources of a folder on disk, for looking at a repository before it is pushed. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { isSourcePath, largestSource, mostSources } from './mirror.js';
+import { isSourcePath, largestSource, mostSources } from './source-paths.js';
 
 const skippedFolders = new Set(['.git', 'node_modules', '.venv', 'venv', '__pycache__', '.ipynb_checkpoints']);
 

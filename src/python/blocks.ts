@@ -4,7 +4,7 @@ import type { ChainItem, LayerChain } from './layer-chains.js';
 import { type LayerRole, mergingScopes } from './model-outputs.js';
 import { type Module, placeInFile } from './project.js';
 import { scopeOf } from './scopes.js';
-import { callArguments, calleeOf, lastName, type SyntaxNode, textOf, walk } from './syntax.js';
+import { callArguments, calleeOf, lastName, nodesOf, type SyntaxNode, textOf } from './syntax.js';
 import type { Replacement } from './text.js';
 
 /** Blocks of layers that can be repeated: their number is a hyperparameter. */
@@ -95,19 +95,13 @@ function denseBlocks(items: readonly ChainItem[], roles: ReadonlyMap<SyntaxNode,
 
 /** `model.layers[3]`, `get_layer`, `pop`: the script counts on the layers that it wrote. */
 function countsOnLayers(module: Module): boolean {
-  let found = false;
-  walk(module.root, (node) => {
-    const isIndexed =
-      node.type === 'MemberExpression' &&
-      node.children.at(-1)?.type === ']' &&
-      node.children[0]?.type === 'MemberExpression' &&
-      lastName(module, node.children[0]) === 'layers';
-    found ||= isIndexed;
-    return !found;
-  });
+  const isIndexed = nodesOf(module, 'MemberExpression').some(
+    ({ children: [object, bracket] }) =>
+      bracket?.type === '[' && object?.type === 'MemberExpression' && lastName(module, object) === 'layers',
+  );
   const first = module.calls.find((call) => methodOf(module, call)?.startsWith('fit') === true);
   return (
-    found ||
+    isIndexed ||
     module.calls.some((call) => {
       const method = methodOf(module, call);
       // Weights that are loaded before the training come from a network of exactly these layers.

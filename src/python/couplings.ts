@@ -4,7 +4,7 @@ import type { Module, Project } from './project.js';
 import type { Limits } from './ranges.js';
 import { type Carrier, resolve } from './resolve.js';
 import { type Binding, isKeyword, usesOf } from './scopes.js';
-import { ancestor, callArguments, calleeOf, lastName, positionAt, type SyntaxNode, textOf, walk } from './syntax.js';
+import { ancestor, callArguments, calleeOf, lastName, nodesOf, positionAt, type SyntaxNode, textOf } from './syntax.js';
 
 /** What the rest of the script makes of a value: how far it may go, or why it must stay. */
 export interface Coupling {
@@ -101,19 +101,14 @@ function nameUses(project: Project, module: Module, binding: Binding): readonly 
 }
 
 function memberUses(module: Module, type: 'attribute' | 'key', name: string): readonly Use[] {
-  const uses: Use[] = [];
-  walk(module.root, (node) => {
-    const last = node.type === 'MemberExpression' ? node.children.at(-1) : undefined;
+  return nodesOf(module, 'MemberExpression').flatMap((node) => {
+    const last = node.children.at(-1);
     const isAttribute = type === 'attribute' && last?.type === 'PropertyName' && textOf(module, last) === name;
     const key = node.children[2];
     const isKey = type === 'key' && last?.type === ']' && key !== undefined && readLiteral(module, key) === name;
     const isCalled = node.parent?.type === 'CallExpression' && calleeOf(node.parent) === node;
-    if ((isAttribute || isKey) && !isCalled && !isAssigned(node)) {
-      uses.push({ module, use: node });
-    }
-    return true;
+    return (isAttribute || isKey) && !isCalled && !isAssigned(node) ? [{ module, use: node }] : [];
   });
-  return uses;
 }
 
 function isAssigned(node: SyntaxNode): boolean {
@@ -225,27 +220,22 @@ function repeatedNumber(coupled: CoupledValue, module: Module): Coupling {
   if (typeof value !== 'number') {
     return { limits: {} };
   }
-  let limits: Limits = {};
-  let refusal: string | undefined;
-  walk(module.root, (node) => {
-    if (kind === 'epochs') {
-      const index = historyIndex(module, node);
-      if (index !== undefined) {
-        limits = narrower(limits, { low: index + 1 });
-      }
-      if (isPlotAxis(module, node, value) && node !== coupled.node) {
-        refusal = `${textOf(module, node)} on line ${positionAt(module.text, node.from).line} has to agree with it`;
-      }
-    }
-    if (kind === 'batch_size' && isDivisor(module, node, value)) {
-      limits = narrower(limits, { high: value });
-    }
-    return refusal === undefined;
-  });
-  if (kind === 'batch_size' && hasLiteralSteps(module)) {
-    limits = narrower(limits, { high: value });
+  if (kind === 'epochs') {
+    const axis = module.calls.find((call) => call !== coupled.node && isPlotAxis(module, call, value));
+    const limits = nodesOf(module, 'MemberExpression')
+      .map((node) => historyIndex(module, node))
+      .reduce<Limits>((found, index) => (index === undefined ? found : narrower(found, { low: index + 1 })), {});
+    return axis === undefined
+      ? { limits }
+      : {
+          limits,
+          refusal: `${textOf(module, axis)} on line ${positionAt(module.text, axis.from).line} has to agree with it`,
+        };
   }
-  return refusal === undefined ? { limits } : { limits, refusal };
+  const isFixed =
+    kind === 'batch_size' &&
+    (hasLiteralSteps(module) || nodesOf(module, 'BinaryExpression').some((node) => isDivisor(module, node, value)));
+  return { limits: isFixed ? { high: value } : {} };
 }
 
 /** `history.history['accuracy'][4]` gives 4. */

@@ -8,10 +8,10 @@ import {
   findArgument,
   isInside,
   lastName,
+  namesOf,
   type SyntaxNode,
   textOf,
   unwrapped,
-  walk,
 } from './syntax.js';
 
 /** What a layer call is in its network. */
@@ -273,18 +273,12 @@ function assignedConsumers(module: Module, statement: SyntaxNode, depth: number)
   const name = textOf(module, target);
   const scope = scopeOf(module, target);
   const end = (scope.bindings.get(name) ?? []).find((binding) => binding.node.from > statement.to)?.node.parent?.to;
-  const found: Consumer[] = [];
-  walk(scope.node, (node) => {
-    if (node.type !== 'VariableName' || node.from < statement.to || node.from > (end ?? scope.node.to)) {
-      return true;
-    }
+  return namesOf(module, name).flatMap((node) => {
+    const isBetween = node.from >= statement.to && node.from <= (end ?? scope.node.to);
     const isTarget = node.parent?.type === 'AssignStatement' && node.parent.children[0] === node;
-    if (textOf(module, node) === name && !isTarget && !isKeywordName(node)) {
-      found.push(...consumersOf(module, node, depth + 1));
-    }
-    return true;
+    const isRead = isBetween && !isTarget && !isKeywordName(node);
+    return isRead ? consumersOf(module, node, depth + 1) : [];
   });
-  return found;
 }
 
 function isKeywordName(node: SyntaxNode): boolean {
@@ -292,8 +286,20 @@ function isKeywordName(node: SyntaxNode): boolean {
   return parent?.type === 'ArgList' && parent.children[parent.children.indexOf(node) + 1]?.type === 'AssignOp';
 }
 
+const mergingByModule = new WeakMap<Module, ReadonlySet<SyntaxNode>>();
+
 /** Scopes in which branches are added or joined: a changed size in one branch no longer fits the other. */
 export function mergingScopes(module: Module): ReadonlySet<SyntaxNode> {
+  const known = mergingByModule.get(module);
+  if (known !== undefined) {
+    return known;
+  }
+  const scopes = findMergingScopes(module);
+  mergingByModule.set(module, scopes);
+  return scopes;
+}
+
+function findMergingScopes(module: Module): ReadonlySet<SyntaxNode> {
   const scopes = new Set<SyntaxNode>();
   for (const call of module.calls) {
     const callee = calleeOf(call);

@@ -1,7 +1,7 @@
 import type { InspectionWarning, LiteralPlace, ProjectFiles } from './inspection.js';
 import { type NotebookScript, readNotebook } from './notebook.js';
 import { readScopes, type ScopedSource } from './scopes.js';
-import { type Position, PythonSyntaxError, parsePython, positionAt, type SyntaxNode, walk } from './syntax.js';
+import { nodesOf, type Position, PythonSyntaxError, parsePython, positionAt, type SyntaxNode } from './syntax.js';
 import { decodeText } from './text.js';
 
 /** A parsed script, local module or notebook. */
@@ -38,14 +38,7 @@ export function readModule(files: ProjectFiles, file: string): Module {
   const fileText = decodeText(bytes).text;
   const notebook = file.endsWith('.ipynb') ? readNotebook(file, fileText) : undefined;
   const source = parseModule(file, fileText, notebook);
-  const calls: SyntaxNode[] = [];
-  walk(source.root, (node) => {
-    if (node.type === 'CallExpression') {
-      calls.push(node);
-    }
-    return true;
-  });
-  return { ...readScopes(source), fileText, notebook, calls };
+  return { ...readScopes(source), fileText, notebook, calls: nodesOf(source, 'CallExpression') };
 }
 
 function parseModule(file: string, fileText: string, notebook: NotebookScript | undefined) {

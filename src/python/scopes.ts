@@ -1,4 +1,4 @@
-import { type PythonSource, type SyntaxNode, textOf, walk } from './syntax.js';
+import { namesOf, type PythonSource, type SyntaxNode, textOf } from './syntax.js';
 
 /** One place where a name gets its meaning. */
 export interface Binding {
@@ -380,17 +380,12 @@ export function lookUp(scope: Scope, name: string): readonly Binding[] {
 
 /** Every VariableName of the file that is read (or written) under the same name in the same scope as `binding`. */
 export function usesOf(source: ScopedSource, binding: Binding): readonly SyntaxNode[] {
-  const result: SyntaxNode[] = [];
-  walk(source.root, (node) => {
-    if (node.type === 'VariableName' && textOf(source, node) === binding.name && node !== binding.node) {
-      const bound = lookUp(scopeOf(source, node), binding.name);
-      if (bound.some((other) => other.scope === binding.scope) && !isKeyword(node)) {
-        result.push(node);
-      }
+  return namesOf(source, binding.name).filter((node) => {
+    if (node === binding.node || isKeyword(node)) {
+      return false;
     }
-    return true;
+    return lookUp(scopeOf(source, node), binding.name).some((other) => other.scope === binding.scope);
   });
-  return result;
 }
 
 /** The `name` of `f(name=1)`, which lezer also calls a VariableName. */

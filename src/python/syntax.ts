@@ -14,6 +14,8 @@ export interface PythonSource {
   readonly file: string;
   readonly text: string;
   readonly root: SyntaxNode;
+  /** Every node by its type, in source order: most questions are about one type, and a file has many nodes. */
+  readonly nodes: ReadonlyMap<string, readonly SyntaxNode[]>;
 }
 
 export interface Position {
@@ -61,6 +63,7 @@ export function parsePython(file: string, text: string): PythonSource {
   // Lezer knows a form feed only between tokens of one line, Python also on a line of its own. The lengths are equal.
   const tree = parser.parse(text.replaceAll('\f', ' '));
   const root: MutableNode = { type: 'Script', from: 0, to: text.length, parent: undefined, children: [] };
+  const nodes = new Map<string, SyntaxNode[]>();
   let parent = root;
   let depth = 0;
   tree.iterate({
@@ -70,6 +73,12 @@ export function parsePython(file: string, text: string): PythonSource {
       }
       const child: MutableNode = { type: node.name, from: node.from, to: node.to, parent, children: [] };
       parent.children.push(child);
+      const alike = nodes.get(node.name);
+      if (alike === undefined) {
+        nodes.set(node.name, [child]);
+      } else {
+        alike.push(child);
+      }
       parent = child;
       depth += 1;
       if (depth > MAX_DEPTH) {
@@ -84,7 +93,7 @@ export function parsePython(file: string, text: string): PythonSource {
       depth -= 1;
     },
   });
-  const source: PythonSource = { file, text, root };
+  const source: PythonSource = { file, text, root, nodes };
   const error = firstError(source);
   if (error !== undefined) {
     throw error;
@@ -93,21 +102,20 @@ export function parsePython(file: string, text: string): PythonSource {
 }
 
 function firstError(source: PythonSource): PythonSyntaxError | undefined {
-  let found: PythonSyntaxError | undefined;
-  walk(source.root, (node) => {
-    if (found !== undefined) {
-      return false;
-    }
-    if (node.type === '⚠' && !isHarmlessError(node)) {
-      found = new PythonSyntaxError(source.file, positionAt(source.text, node.from), 'this is not valid Python 3');
-    }
-    if (node.type === 'PrintStatement') {
-      const problem = 'print without parentheses is Python 2, Python 3 is needed';
-      found = new PythonSyntaxError(source.file, positionAt(source.text, node.from), problem);
-    }
-    return true;
-  });
-  return found;
+  const wrong = nodesOf(source, '⚠').find((node) => !isHarmlessError(node));
+  const printed = nodesOf(source, 'PrintStatement')[0];
+  const first = wrong !== undefined && (printed === undefined || wrong.from < printed.from) ? wrong : printed;
+  if (first === undefined) {
+    return undefined;
+  }
+  const problem =
+    first === wrong ? 'this is not valid Python 3' : 'print without parentheses is Python 2, Python 3 is needed';
+  return new PythonSyntaxError(source.file, positionAt(source.text, first.from), problem);
+}
+
+/** Every node of a type, in source order. */
+export function nodesOf(source: PythonSource, type: string): readonly SyntaxNode[] {
+  return source.nodes.get(type) ?? [];
 }
 
 /** Lezer's grammar lacks a few things that Python accepts: `1.`, a bare `yield`, some patterns, `with (a as b):`. */
@@ -131,6 +139,32 @@ function isHarmlessError(node: SyntaxNode): boolean {
     default:
       return false;
   }
+}
+
+const namesOfSources = new WeakMap<PythonSource['nodes'], ReadonlyMap<string, readonly SyntaxNode[]>>();
+
+/** Every VariableName that reads `name`, in source order. */
+export function namesOf(source: PythonSource, name: string): readonly SyntaxNode[] {
+  const known = namesOfSources.get(source.nodes);
+  const names = known ?? groupNames(source);
+  if (known === undefined) {
+    namesOfSources.set(source.nodes, names);
+  }
+  return names.get(name) ?? [];
+}
+
+function groupNames(source: PythonSource): ReadonlyMap<string, readonly SyntaxNode[]> {
+  const names = new Map<string, SyntaxNode[]>();
+  for (const node of nodesOf(source, 'VariableName')) {
+    const text = textOf(source, node);
+    const alike = names.get(text);
+    if (alike === undefined) {
+      names.set(text, [node]);
+    } else {
+      alike.push(node);
+    }
+  }
+  return names;
 }
 
 /** Visits `node` and everything below it in source order; `visit` returns false to skip what is below. */
@@ -180,8 +214,21 @@ export interface CallArgument {
   readonly value: SyntaxNode;
 }
 
+/** A call is asked for its arguments by each question about it. */
+const argumentsOfCalls = new WeakMap<SyntaxNode, readonly CallArgument[]>();
+
 /** The arguments of a CallExpression (or of a class's base list) in source order. */
 export function callArguments(source: PythonSource, call: SyntaxNode): readonly CallArgument[] {
+  const known = argumentsOfCalls.get(call);
+  if (known !== undefined) {
+    return known;
+  }
+  const result = readArguments(source, call);
+  argumentsOfCalls.set(call, result);
+  return result;
+}
+
+function readArguments(source: PythonSource, call: SyntaxNode): readonly CallArgument[] {
   const list = call.children.find((child) => child.type === 'ArgList');
   const result: CallArgument[] = [];
   let keyword: string | undefined;

@@ -23,9 +23,10 @@ import {
   dottedName,
   findArgument,
   lastName,
+  namesOf,
+  nodesOf,
   type SyntaxNode,
   textOf,
-  walk,
 } from './syntax.js';
 
 /** An expression that is given to a call as a hyperparameter. */
@@ -283,15 +284,12 @@ function feedsTraining(module: Module, call: SyntaxNode): boolean {
   }
   const name = textOf(module, target);
   const found = new Set<'training' | 'measuring'>();
-  walk(module.root, (node) => {
-    if (node.type === 'VariableName' && textOf(module, node) === name && node !== target) {
-      const role = usage(module, wholeChain(node));
-      if (role !== undefined) {
-        found.add(role);
-      }
+  for (const node of namesOf(module, name)) {
+    const role = node !== target ? usage(module, wholeChain(node)) : undefined;
+    if (role !== undefined) {
+      found.add(role);
     }
-    return true;
-  });
+  }
   if (found.has('training')) {
     return true;
   }
@@ -330,23 +328,20 @@ function usage(module: Module, value: SyntaxNode): 'training' | 'measuring' | un
 
 /** `for epoch in range(EPOCHS):` of a training loop written by hand. */
 function epochLoops(module: Module): readonly TunableUse[] {
-  const uses: TunableUse[] = [];
-  walk(module.root, (node) => {
-    const target = node.type === 'ForStatement' ? node.children[1] : undefined;
+  return nodesOf(module, 'ForStatement').flatMap((node) => {
+    const target = node.children[1];
     const iterated = node.children[3];
     const callee = iterated?.type === 'CallExpression' ? calleeOf(iterated) : undefined;
     const isRange = callee !== undefined && lastName(module, callee) === 'range';
-    if (target?.type === 'VariableName' && textOf(module, target) === 'epoch' && isRange && iterated !== undefined) {
-      const args = callArguments(module, iterated);
-      const value = args.length === 1 ? findArgument(args, 'stop', 0)?.value : undefined;
-      const body = node.children.at(-1);
-      if (value !== undefined && body !== undefined && trainsInside(module, body)) {
-        uses.push({ module, kind: 'epochs', value });
-      }
+    if (target?.type !== 'VariableName' || textOf(module, target) !== 'epoch' || !isRange || iterated === undefined) {
+      return [];
     }
-    return true;
+    const args = callArguments(module, iterated);
+    const value = args.length === 1 ? findArgument(args, 'stop', 0)?.value : undefined;
+    const body = node.children.at(-1);
+    const isTraining = value !== undefined && body !== undefined && trainsInside(module, body);
+    return isTraining ? [{ module, kind: 'epochs' as const, value }] : [];
   });
-  return uses;
 }
 
 const STEP_METHODS = ['train_on_batch', 'backward', 'apply_gradients', 'train_step'];
