@@ -244,7 +244,10 @@ function judge(
     ...(optimizer === undefined ? {} : { optimizer }),
   };
   const build: Builder = (name) => rangeFor({ ...request, name });
-  const unnamed = { kind, file: place.file, line, column, value, places: [place] };
+  const twins = uses.flatMap(({ module, twin }) =>
+    twin === undefined ? [] : (placeInFile(module, twin.from, twin.to) ?? []),
+  );
+  const unnamed = { kind, file: place.file, line, column, value, places: [place, ...twins] };
   if (build('') !== undefined) {
     return { unnamed, build };
   }

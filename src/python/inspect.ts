@@ -1,3 +1,4 @@
+import { deadValueWarnings } from './dead-values.js';
 import { findHyperparameters } from './hyperparameters.js';
 import { thirdPartyImports } from './imports.js';
 import type { Framework, HyperparameterOverrides, Inspection, InspectionWarning, ProjectFiles } from './inspection.js';
@@ -41,7 +42,12 @@ export function inspectProject(files: ProjectFiles, options: InspectOptions = {}
     hyperparameters: found.hyperparameters,
     featureMaps: found.featureMaps,
     metric: metricOf(project, framework, options.metric),
-    warnings: [...severalCandidates(main, candidates), ...project.warnings, ...found.warnings],
+    warnings: [
+      ...severalCandidates(main, candidates),
+      ...project.warnings,
+      ...found.warnings,
+      ...deadValueWarnings(project),
+    ],
   };
 }
 

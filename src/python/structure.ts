@@ -1,6 +1,7 @@
 import { type FeatureMap, type FeatureMapSegment, type FeatureMapStep, survives } from '../tuning/feature-map.js';
 import type { IntParameter } from '../tuning/space.js';
 import { type LayerBlocks, layerBlocks } from './blocks.js';
+import { unusedObject } from './dead-values.js';
 import { type ShrinkingLayers, shrinkingLayers } from './feature-maps.js';
 import type { ValueOrigin } from './layer-arguments.js';
 import { type LayerChain, layerChains } from './layer-chains.js';
@@ -22,7 +23,11 @@ export function readStructure(project: Project): Structure {
     return layerChains(project, module)
       .filter(({ items }) => {
         const layer = items.find((item) => item.layer !== undefined)?.layer;
-        return layer !== undefined && whyIgnored(project, module, layer, reached) === undefined;
+        return (
+          layer !== undefined &&
+          whyIgnored(project, module, layer, reached) === undefined &&
+          unusedObject(project, module, layer) === undefined
+        );
       })
       .map((chain) => ({ chain, blocks: layerBlocks(chain, roles) }));
   });

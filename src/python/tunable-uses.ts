@@ -11,7 +11,9 @@ import {
   trainingMethods,
   weightedLayers,
 } from './call-arguments.js';
+import { isCompiledAgain, unusedObject } from './dead-values.js';
 import type { HyperparameterKind, InspectionWarning } from './inspection.js';
+import { hasSplitWindow } from './layer-arguments.js';
 import { layerRoles } from './model-outputs.js';
 import { type Module, type Project, positionInFile } from './project.js';
 import { callsOf } from './resolve.js';
@@ -38,6 +40,8 @@ export interface TunableUse {
   readonly argument?: string;
   /** The class of the optimizer that takes it. */
   readonly optimizer?: string;
+  /** A second literal that has to say the same: the columns of a window whose rows are `value`. */
+  readonly twin?: SyntaxNode;
 }
 
 export interface TunableUses {
@@ -57,7 +61,10 @@ export function tunableUses(project: Project): TunableUses {
     const unclearLoops = new Set<SyntaxNode>();
     for (const call of module.calls) {
       const found = usesOfCall(project, module, call, roles.get(call));
-      const problem = found.length === 0 ? undefined : whyIgnored(project, module, call, reached);
+      const problem =
+        found.length === 0
+          ? undefined
+          : (whyIgnored(project, module, call, reached) ?? whyUnused(project, module, call));
       if (problem === undefined) {
         uses.push(...found);
       } else if (problem.place !== undefined && !unclearLoops.has(problem.place)) {
@@ -89,7 +96,8 @@ function usesOfCall(
     if (!comesFromKeras || (role?.role !== 'hidden' && role?.role !== 'joined')) {
       return [];
     }
-    return pick(module, call, layer).filter((use) => role.role === 'hidden' || use.kind === 'activation');
+    const found = hasSplitWindow(module, call, name) ? splitWindow(module, call, layer) : pick(module, call, layer);
+    return found.filter((use) => role.role === 'hidden' || use.kind === 'activation');
   }
   const optimizer = optimizers.get(name);
   if (optimizer !== undefined) {
@@ -146,6 +154,17 @@ function pick(
   });
 }
 
+/** `Convolution2D(32, 3, 3)`: rows and columns stay equal, and windows that are not square have a meaning of their own. */
+function splitWindow(module: Module, call: SyntaxNode, layer: readonly TunableArgument[]): readonly TunableUse[] {
+  const twin = findArgument(callArguments(module, call), '', 2)?.value;
+  return pick(module, call, layer).flatMap((use) => {
+    if (use.kind !== 'kernel_size' || twin === undefined) {
+      return [use];
+    }
+    return textOf(module, use.value) === textOf(module, twin) ? [{ ...use, twin }] : [];
+  });
+}
+
 /** Whether a callee belongs to one of `packages`. A name from `from x import *` may; a class of the repository does not. */
 export function isFrom(
   project: Project,
@@ -197,6 +216,26 @@ function rootName(callee: SyntaxNode): SyntaxNode | undefined {
     node = node.type === 'MemberExpression' ? node.children[0] : undefined;
   }
   return node;
+}
+
+/** Why what a call makes has no effect. A training has one, whatever becomes of its history. */
+function whyUnused(
+  project: Project,
+  module: Module,
+  call: SyntaxNode,
+): { readonly place: SyntaxNode; readonly message: string } | undefined {
+  const callee = calleeOf(call);
+  const name = callee === undefined ? '' : (lastName(module, callee) ?? '');
+  if (name === 'compile' && isCompiledAgain(module, call)) {
+    return { place: call, message: 'a later compile() replaces this one, so its values are not tuned' };
+  }
+  const unused = trainingMethods.has(name) ? undefined : unusedObject(project, module, call);
+  return unused === undefined
+    ? undefined
+    : {
+        place: unused.statement,
+        message: `nothing trains or uses ${unused.name}, so what it is made of is not tuned`,
+      };
 }
 
 /** Why a call is not looked at, and at which loop or function that is told (once). */
