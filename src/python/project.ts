@@ -28,6 +28,9 @@ export interface LocalModule {
   readonly module?: Module;
 }
 
+/** Parsing takes most of an inspection's time, and the search for the main script parses it as well. */
+const modulesByBytes = new WeakMap<Uint8Array, Module>();
+
 /**
  * Parses one script or notebook.
  *
@@ -35,6 +38,16 @@ export interface LocalModule {
  */
 export function readModule(files: ProjectFiles, file: string): Module {
   const bytes = files.get(file) ?? new Uint8Array();
+  const known = modulesByBytes.get(bytes);
+  if (known?.file === file) {
+    return known;
+  }
+  const module = parseFile(file, bytes);
+  modulesByBytes.set(bytes, module);
+  return module;
+}
+
+function parseFile(file: string, bytes: Uint8Array): Module {
   const fileText = decodeText(bytes).text;
   const notebook = file.endsWith('.ipynb') ? readNotebook(file, fileText) : undefined;
   const source = parseModule(file, fileText, notebook);

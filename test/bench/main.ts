@@ -1,7 +1,11 @@
 /** The benchmarks: `npm run bench`, or one of them: `npm run bench -- cycle --json`. */
 import { benchCycle } from './cycle.js';
+import { benchInspect } from './inspect.js';
 
-const benchmarks = new Map([['cycle', benchCycle]]);
+const benchmarks = new Map([
+  ['cycle', benchCycle],
+  ['inspect', benchInspect],
+]);
 const parameters = process.argv.slice(2);
 const names = parameters.filter((parameter) => !parameter.startsWith('--'));
 const options = parameters.filter((parameter) => parameter.startsWith('--'));
