@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { applyValues } from '../../src/python/edit.js';
 import { inspectProject } from '../../src/python/inspect.js';
+import type { Hyperparameter } from '../../src/python/inspection.js';
 import { PythonSyntaxError } from '../../src/python/syntax.js';
+import type { Values } from '../../src/tuning/space.js';
 import { readFixtures } from './fixtures.js';
 
-/** The unit suite does a part of the fuzzing; `PUSHTUNE_FUZZ=10000` does all of it in some seconds. */
-const INPUTS = Number(process.env.PUSHTUNE_FUZZ ?? 500);
+const INPUTS = Number(process.env.PUSHTUNE_FUZZ ?? 10_000);
+/** Milliseconds after which an input counts as one that hangs; the slowest of all takes a tenth of that. */
+const HANGING = 1000;
 
 /** Park & Miller's minimal generator, so that a failure can be repeated. */
 function generator(seed: number): () => number {
@@ -42,6 +45,15 @@ function isExpected(error: unknown): boolean {
   return error instanceof PythonSyntaxError;
 }
 
+function valuesAt(hyperparameters: readonly Hyperparameter[], end: 'low' | 'high'): Values {
+  return Object.fromEntries(
+    hyperparameters.map(({ name, parameter }) => [
+      name,
+      parameter.type === 'categorical' ? (parameter.choices.at(end === 'low' ? 0 : -1) ?? '') : parameter[end],
+    ]),
+  );
+}
+
 describe('input that is not what it should be', () => {
   it('ends in an inspection or in a syntax error, never in anything else', () => {
     const random = generator(20_240_607);
@@ -51,15 +63,17 @@ describe('input that is not what it should be', () => {
       const main = fixture?.main ?? 'train.ipynb';
       const original = fixture?.files.get(main) ?? new Uint8Array();
       const files = new Map([[main, index % 50 === 0 ? noise(random) : mutated(original, random)]]);
+      const began = performance.now();
       try {
         const { hyperparameters } = inspectProject(files, { main });
-        const first = hyperparameters[0];
-        if (first?.parameter.type === 'int') {
-          assert.equal(applyValues(files, hyperparameters, { [first.name]: first.parameter.high }).size <= 1, true);
+        // Both ends of every range, blocks of layers included: an edit that is no Python any more would be refused.
+        for (const end of ['low', 'high'] as const) {
+          assert.ok(applyValues(files, hyperparameters, valuesAt(hyperparameters, end)).size <= 1);
         }
       } catch (error) {
         assert.ok(isExpected(error), `input ${index}: ${String(error)}`);
       }
+      assert.ok(performance.now() - began < HANGING, `input ${index} took ${performance.now() - began} ms`);
     }
   });
 
