@@ -171,11 +171,18 @@ function shapeArgument(module: Module, call: SyntaxNode, keywords: readonly stri
   );
 }
 
+/** The numbers of `(28, 28, 1)`, `(SIDE, SIDE, 3)` or `SIZE + (3,)`; undefined where an element is not known. */
 function shapeNumbers(
   project: Project,
   module: Module,
   shape: SyntaxNode,
 ): readonly (number | undefined)[] | undefined {
+  const [left, operator, right] = shape.children;
+  if (shape.type === 'BinaryExpression' && left !== undefined && right !== undefined) {
+    const isSum = operator !== undefined && textOf(module, operator) === '+';
+    const parts = isSum ? [left, right].map((part) => shapeNumbers(project, module, part)) : [undefined];
+    return parts.every((part) => part !== undefined) ? parts.flat() : undefined;
+  }
   const node = shape.type === 'VariableName' ? tupleBehind(project, module, shape) : { module, node: shape };
   if (node === undefined || !['TupleExpression', 'ArrayExpression'].includes(node.node.type)) {
     return undefined;

@@ -154,6 +154,21 @@ model = Model(inputs, Dense(3)(x))
     assert.equal(isFeasible(space, { conv_blocks: 2, pool_size_1: [3, 3], pool_size_2: [3, 3] }), true);
   });
 
+  it('knows the input from constants and sums of tuples', () => {
+    const body = ADDED.replace('64, 64, 3', 'SIDE, SIDE, 3');
+    assert.deepEqual(inspectBody(`SIDE = 64\n${body}`).featureMaps[0]?.size, [64, 64]);
+    const sum = ADDED.replace('(64, 64, 3)', 'SIZE + (3,)');
+    assert.deepEqual(inspectBody(`SIZE = (48, 32)\n${sum}`).featureMaps[0]?.size, [48, 32]);
+    assert.equal(inspectBody(ADDED.replace('(64, 64, 3)', 'x.shape[1:]')).featureMaps[0]?.size, undefined);
+  });
+
+  it('of an input that is not known goes no further than what was written surely allows', () => {
+    const { featureMaps } = inspectBody(ADDED.replace('(64, 64, 3)', 'x.shape[1:]'));
+    const space = { parameters: [], featureMaps };
+    assert.equal(isFeasible(space, { conv_blocks: 2 }), true);
+    assert.equal(isFeasible(space, { conv_blocks: 3 }), false);
+  });
+
   const refused: readonly [string, string][] = [
     ['layers that are named', ADDED.replace('Conv2D(16, (3, 3))', "Conv2D(16, (3, 3), name='b')")],
     ['layers that are taken by their index', `${ADDED}print(model.layers[2].output)\n`],

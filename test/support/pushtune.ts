@@ -27,7 +27,7 @@ export interface TestServer {
   /** The bare repository that stands for GitHub. */
   readonly remote: string;
   /** Commits files to the remote's main branch as a person, and reports the push. Returns the commit's SHA. */
-  push(files: Readonly<Record<string, string>>, message?: string): Promise<string>;
+  push(files: Readonly<Record<string, string | Uint8Array>>, message?: string): Promise<string>;
   runs(): Promise<Run[]>;
   study(id: string): Promise<Study>;
   log(run: string): Promise<string>;
