@@ -64,11 +64,14 @@ export const plainLayers: ReadonlyMap<string, readonly TunableArgument[]> = new 
 
 const learningRate: TunableArgument = { kind: 'learning_rate', keywords: ['learning_rate', 'lr'], position: 0 };
 
+/** Keras 2 lowered the learning rate by it at every step. */
+const decay: TunableArgument = { kind: 'other', name: 'decay', keywords: ['decay'] };
+
 /** Keras optimizers and the schedules that hold a first learning rate. */
 export const optimizers: ReadonlyMap<string, readonly TunableArgument[]> = new Map<string, readonly TunableArgument[]>([
-  ['SGD', [learningRate, { kind: 'other', name: 'momentum', keywords: ['momentum'], position: 1 }]],
+  ['SGD', [learningRate, decay, { kind: 'other', name: 'momentum', keywords: ['momentum'], position: 1 }]],
   ...['Adam', 'RMSprop', 'Adagrad', 'Adadelta', 'Adamax', 'Nadam', 'Ftrl', 'Lion', 'RectifiedAdam', 'RAdam'].map(
-    (name): [string, readonly TunableArgument[]] => [name, [learningRate]],
+    (name): [string, readonly TunableArgument[]] => [name, [learningRate, decay]],
   ),
   ['AdamW', [learningRate, { kind: 'other', name: 'weight_decay', keywords: ['weight_decay'] }]],
   ...['ExponentialDecay', 'CosineDecay', 'CosineDecayRestarts', 'PolynomialDecay', 'InverseTimeDecay'].map(

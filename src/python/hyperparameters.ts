@@ -15,7 +15,7 @@ import { type Module, type Project, placeInFile, positionInFile } from './projec
 import { overridden, rangeFor } from './ranges.js';
 import { type Carrier, resolve } from './resolve.js';
 import { blockOf, blocksRange, featureMapOf, readStructure } from './structure.js';
-import { positionAt, type SyntaxNode, textOf } from './syntax.js';
+import { elementsOf, positionAt, type SyntaxNode, textOf } from './syntax.js';
 import { decodeText } from './text.js';
 import { type TunableUse, tunableUses } from './tunable-uses.js';
 
@@ -150,9 +150,12 @@ function addCandidate(
   const key = placeKey(located.place);
   const known = candidates.get(key);
   const carriers = [...origin.through];
+  const sinks = [use.value, ...(use.value.type === 'TupleExpression' ? elementsOf(use.value) : [])];
   if (known !== undefined) {
     known.uses.push(use);
-    known.sinks.add(use.value);
+    for (const sink of sinks) {
+      known.sinks.add(sink);
+    }
     known.carriers.push(...carriers);
     return;
   }
@@ -163,7 +166,7 @@ function addCandidate(
     node: origin.kind === 'literal' ? origin.node : undefined,
     carriers,
     uses: [use],
-    sinks: new Set([use.value]),
+    sinks: new Set(sinks),
   });
 }
 

@@ -15,9 +15,6 @@ export function readLiteral(source: PythonSource, node: SyntaxNode): ParameterVa
       const value = operand?.type === 'Number' ? readNumber(textOf(source, operand)) : undefined;
       return text.startsWith('-') && value !== undefined ? -value : undefined;
     }
-    case 'MemberExpression':
-      // Lezer reads `1.` as a member without a name.
-      return node.children[0]?.type === 'Number' && text.endsWith('.') ? readNumber(text) : undefined;
     case 'Boolean':
       return text === 'True';
     case 'String':

@@ -1,7 +1,7 @@
 import { mergingLayers, plainLayers, weightedLayers } from './call-arguments.js';
 import { readLiteral } from './literals.js';
 import type { Module } from './project.js';
-import { scopeOf } from './scopes.js';
+import { lookUp, scopeOf } from './scopes.js';
 import {
   callArguments,
   calleeOf,
@@ -299,6 +299,16 @@ export function mergingScopes(module: Module): ReadonlySet<SyntaxNode> {
   return scopes;
 }
 
+/** `np.concatenate` and the like join data, not layers. */
+function isOfArrays(module: Module, callee: SyntaxNode | undefined): boolean {
+  const root = callee?.type === 'MemberExpression' ? callee.children[0] : callee;
+  if (root?.type !== 'VariableName') {
+    return false;
+  }
+  const imported = lookUp(scopeOf(module, root), textOf(module, root)).at(-1)?.imported?.module.split('.')[0];
+  return imported !== undefined && ['numpy', 'pandas', 'scipy', 'cupy'].includes(imported);
+}
+
 function findMergingScopes(module: Module): ReadonlySet<SyntaxNode> {
   const scopes = new Set<SyntaxNode>();
   for (const call of module.calls) {
@@ -307,7 +317,8 @@ function findMergingScopes(module: Module): ReadonlySet<SyntaxNode> {
     const isMethod = callee?.type === 'MemberExpression' && name === 'add';
     const first = callArguments(module, call)[0]?.value;
     const joinsList = first?.type === 'ArrayExpression';
-    if (name !== undefined && mergingLayers.includes(name) && (!isMethod || joinsList)) {
+    const isMerging = name !== undefined && mergingLayers.includes(name) && !isOfArrays(module, callee);
+    if (isMerging && (!isMethod || joinsList)) {
       scopes.add(scopeOf(module, call).node);
     }
   }

@@ -83,6 +83,15 @@ export function resolve(project: Project, module: Module, expression: SyntaxNode
       return [{ kind: 'dictionary', module, node }];
     case 'CallExpression':
       return resolveCall(project, module, node, steps);
+    case 'TupleExpression': {
+      // `(size, size)` is as wide as it is high.
+      const [first, ...others] = elementsOf(node);
+      const isSquare =
+        others.length > 0 &&
+        first?.type === 'VariableName' &&
+        others.every((other) => textOf(module, other) === textOf(module, first));
+      return isSquare ? resolve(project, module, first, steps + 1) : unclear('it is computed');
+    }
     default:
       return unclear('it is computed');
   }

@@ -60,8 +60,7 @@ interface MutableNode {
  * @throws PythonSyntaxError at the first place that is not Python 3 (a Python 2 `print` statement included).
  */
 export function parsePython(file: string, text: string): PythonSource {
-  // Lezer knows a form feed only between tokens of one line, Python also on a line of its own. The lengths are equal.
-  const tree = parser.parse(text.replaceAll('\f', ' '));
+  const tree = parser.parse(asLezerReads(text));
   const root: MutableNode = { type: 'Script', from: 0, to: text.length, parent: undefined, children: [] };
   const nodes = new Map<string, SyntaxNode[]>();
   let parent = root;
@@ -118,15 +117,53 @@ export function nodesOf(source: PythonSource, type: string): readonly SyntaxNode
   return source.nodes.get(type) ?? [];
 }
 
-/** Lezer's grammar lacks a few things that Python accepts: `1.`, a bare `yield`, some patterns, `with (a as b):`. */
+/**
+ * The text as Lezer's grammar can read it, of the same length: it knows a form feed only between tokens of one line,
+ * where Python has it on a line of its own, and takes the `.` of `255.` for the access to a member.
+ */
+function asLezerReads(text: string): string {
+  const plain = text.replaceAll('\f', ' ');
+  let result = '';
+  let done = 0;
+  for (let point = plain.indexOf('.'); point !== -1; point = plain.indexOf('.', point + 1)) {
+    if (endsNumber(plain, point)) {
+      result += `${plain.slice(done, point)}0`;
+      done = point + 1;
+    }
+  }
+  return result + plain.slice(done);
+}
+
+const DIGITS = '0123456789';
+
+/** Whether the point is the last of `255.` or stands before the exponent of `1.e-3`. What is in a string does not matter. */
+function endsNumber(text: string, point: number): boolean {
+  let start = point;
+  while (start > 0 && `${DIGITS}_`.includes(text.charAt(start - 1))) {
+    start -= 1;
+  }
+  const isNumber = start < point && DIGITS.includes(text.charAt(start)) && !isNameOrPoint(text.charAt(start - 1));
+  const next = text.charAt(point + 1);
+  const hasExponent = (next === 'e' || next === 'E') && `${DIGITS}+-`.includes(text.charAt(point + 2));
+  return isNumber && (hasExponent || !isNameOrPoint(next));
+}
+
+function isNameOrPoint(character: string): boolean {
+  const isAscii = character < '\u0080';
+  return character !== '' && (!isAscii || character === '_' || character === '.' || isLetterOrDigit(character));
+}
+
+function isLetterOrDigit(character: string): boolean {
+  return DIGITS.includes(character) || character.toLowerCase() !== character.toUpperCase();
+}
+
+/** Lezer's grammar lacks a few things that Python accepts: a bare `yield`, some patterns, `with (a as b):`. */
 function isHarmlessError(node: SyntaxNode): boolean {
   const parent = node.parent;
   if (parent === undefined) {
     return false;
   }
   switch (parent.type) {
-    case 'MemberExpression':
-      return node.from === node.to && parent.children[0]?.type === 'Number' && parent.children.length === 3;
     case 'YieldStatement':
       return node.from === node.to;
     case 'YieldExpression':

@@ -72,6 +72,46 @@ describe('the main script', () => {
   });
 });
 
+describe('numbers that end in a point', () => {
+  it('are read wherever Python reads them', () => {
+    const text = [
+      'import keras',
+      'a = x / 255.  # scaled',
+      'b = 1. if x else 2.',
+      'c = f(1.e-3, .5, [3.,4.], x1.y, "v1. of")',
+      'o = keras.optimizers.SGD(learning_rate=1.)  # high',
+      "m.compile(optimizer=o, loss='mse')",
+      'm.fit(x, y, epochs=5)',
+    ].join('\n');
+    const { hyperparameters } = inspectScript(text);
+    assert.deepEqual(
+      hyperparameters.map(({ name, line, column, value }) => [name, line, column, value]),
+      [
+        ['learning_rate', 5, 40, 1],
+        ['epochs', 7, 19, 5],
+      ],
+    );
+  });
+});
+
+describe('a window from a constant', () => {
+  it('is found where the constant is written', () => {
+    const text = `from keras.layers import Conv2D, Dense
+SIDE = 3
+m = Sequential([Conv2D(8, (SIDE, SIDE)), Dense(2)])
+m.fit(np.concatenate([a, b]), y)
+`;
+    const { hyperparameters } = inspectScript(text);
+    assert.deepEqual(
+      hyperparameters.map(({ name, line, value }) => [name, line, value]),
+      [
+        ['kernel_size', 2, 3],
+        ['filters', 3, 8],
+      ],
+    );
+  });
+});
+
 describe('what is needed', () => {
   it('is taken from requirements.txt when there is one', () => {
     const files = projectOf({
