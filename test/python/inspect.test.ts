@@ -87,7 +87,7 @@ describe('numbers that end in a point', () => {
     assert.deepEqual(
       hyperparameters.map(({ name, line, column, value }) => [name, line, column, value]),
       [
-        ['learning_rate', 5, 40, 1],
+        ['learning_rate', 5, 39, 1],
         ['epochs', 7, 19, 5],
       ],
     );
@@ -97,6 +97,7 @@ describe('numbers that end in a point', () => {
 describe('a window from a constant', () => {
   it('is found where the constant is written', () => {
     const text = `from keras.layers import Conv2D, Dense
+import numpy as np
 SIDE = 3
 m = Sequential([Conv2D(8, (SIDE, SIDE)), Dense(2)])
 m.fit(np.concatenate([a, b]), y)
@@ -105,8 +106,8 @@ m.fit(np.concatenate([a, b]), y)
     assert.deepEqual(
       hyperparameters.map(({ name, line, value }) => [name, line, value]),
       [
-        ['kernel_size', 2, 3],
-        ['filters', 3, 8],
+        ['kernel_size', 3, 3],
+        ['filters', 4, 8],
       ],
     );
   });
