@@ -205,6 +205,12 @@ function otherRange(request: RangeRequest): Parameter | undefined {
   if (value <= 0) {
     return undefined;
   }
+  if (argument === 'l1_ratio' || argument === 'subsample') {
+    // Shares: beyond 1 scikit-learn refuses them, and a sample of nothing teaches nothing.
+    return value < 1
+      ? { name, type: 'float', low: argument === 'subsample' ? Math.min(0.3, value) : 0, high: 1 }
+      : undefined;
+  }
   if (!isFloatSpelling(written) && argument !== 'C' && argument !== 'alpha') {
     return wholeNumber(request, 4, 4, true);
   }

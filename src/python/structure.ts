@@ -98,9 +98,8 @@ export function featureMapOf(
     }
   }
   const last = (counted?.blocks.blocks.length ?? 0) - 1;
-  return {
+  const map: FeatureMap = {
     axes,
-    ...(size === undefined ? {} : { size }),
     segments: segments.map(
       ({ block, steps }): FeatureMapSegment =>
         block === undefined || counted === undefined
@@ -108,4 +107,6 @@ export function featureMapOf(
           : { steps, counted: { parameter: counted.name, block, isLast: block === last } },
     ),
   };
+  // A size in which the person's own network vanishes was misunderstood: `(3, 32, 32)` with the channels first.
+  return size !== undefined && survives({ ...map, size }, {}) ? { ...map, size } : map;
 }

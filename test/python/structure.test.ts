@@ -162,6 +162,10 @@ model = Model(inputs, Dense(3)(x))
     assert.equal(inspectBody(ADDED.replace('(64, 64, 3)', 'x.shape[1:]')).featureMaps[0]?.size, undefined);
   });
 
+  it('does not believe in an input in which the written network would vanish', () => {
+    assert.equal(inspectBody(ADDED.replace('64, 64, 3', '3, 64, 64')).featureMaps[0]?.size, undefined);
+  });
+
   it('of an input that is not known goes no further than what was written surely allows', () => {
     const { featureMaps } = inspectBody(ADDED.replace('(64, 64, 3)', 'x.shape[1:]'));
     const space = { parameters: [], featureMaps };
