@@ -167,7 +167,7 @@ const TUNABLE_WORDS = [
 export function deadValueWarnings(project: Project): readonly InspectionWarning[] {
   return [
     ...project.modules.flatMap((module) => [...unreadConstants(project, module), ...replacedDefaults(project, module)]),
-    ...unreadParameterFiles(project),
+    ...unreadParameters(project),
   ];
 }
 
@@ -238,18 +238,33 @@ function replacedDefaults(project: Project, module: Module): readonly Inspection
 
 const PARAMETER_FILES = ['params', 'hyperparameters', 'hparams', 'hyperparams', 'config'];
 
-/** `params.yaml` beside a script that does not mention it. */
-function unreadParameterFiles(project: Project): readonly InspectionWarning[] {
-  return [...project.files.keys()].flatMap((file) => {
+/** `params.yaml` that the script does not load, and keys of it that the script does not ask for. */
+function unreadParameters(project: Project): readonly InspectionWarning[] {
+  return [...project.files.keys()].flatMap((file): readonly InspectionWarning[] => {
     const name = file.slice(file.lastIndexOf('/') + 1);
     const [stem = '', ending = ''] = name.split('.');
-    const isCandidate = PARAMETER_FILES.includes(stem) && ['yaml', 'yml', 'json'].includes(ending);
-    const isMentioned = project.modules.some((module) =>
-      nodesOf(module, 'String').some((node) => textOf(module, node).includes(stem)),
-    );
-    const keys = isCandidate && !isMentioned ? parameterPaths(project.files, file) : [];
-    return keys.some((path) => looksTunable(String(path.at(-1) ?? '')))
-      ? [{ file, message: `its values are not tuned: ${project.main.file} does not load it` }]
-      : [];
+    const isParameterFile = PARAMETER_FILES.includes(stem) && ['yaml', 'yml', 'json'].includes(ending);
+    const keys = isParameterFile ? parameterPaths(project.files, file).map((path) => String(path.at(-1) ?? '')) : [];
+    const tunable = keys.filter(looksTunable);
+    if (tunable.length === 0) {
+      return [];
+    }
+    if (
+      !project.modules.some((module) => nodesOf(module, 'String').some((node) => textOf(module, node).includes(stem)))
+    ) {
+      return [{ file, message: `its values are not tuned: ${project.main.file} does not load it` }];
+    }
+    return tunable
+      .filter((key) => !project.modules.some((module) => asksFor(module, key)))
+      .map((key) => ({ file, message: `${key} is not tuned: nothing reads it` }));
   });
+}
+
+/** `params["lr"]`, `params.lr`, or a `**params` that hands everything on. */
+function asksFor(module: Module, key: string): boolean {
+  return (
+    nodesOf(module, 'String').some((node) => readLiteral(module, node) === key) ||
+    nodesOf(module, 'PropertyName').some((node) => textOf(module, node) === key) ||
+    module.calls.some((call) => callArguments(module, call).some(({ star }) => star === '**'))
+  );
 }

@@ -69,6 +69,21 @@ describe('a value without effect', () => {
   });
 });
 
+describe('a key of a parameter file', () => {
+  it('that nothing asks for is told', () => {
+    const script = "import yaml\np = yaml.safe_load(open('params.yaml'))\nmodel.fit(x, y, epochs=p['epochs'])\n";
+    const { hyperparameters, warnings } = inspectFiles({
+      'train.py': script,
+      'params.yaml': 'epochs: 5\nbatch_size: 8\n',
+    });
+    assert.deepEqual(
+      hyperparameters.map(({ name, file }) => [name, file]),
+      [['epochs', 'params.yaml']],
+    );
+    assert.deepEqual(warnings, [{ file: 'params.yaml', message: 'batch_size is not tuned: nothing reads it' }]);
+  });
+});
+
 describe('a value with an effect', () => {
   const cases: readonly [string, string, string][] = [
     [
