@@ -39,7 +39,7 @@ const localSteps = 200;
 /** Beyond so many trials fitting would take seconds; the latest and the best one tell enough. */
 const mostObservations = 150;
 /** How often a point that was tried already is drawn again before the whole space is gone through. */
-const mostRedraws = 200;
+const mostRedraws = 1000;
 
 /**
  * Suggests the values of the next trial. The same arguments give the same answer on any host.
