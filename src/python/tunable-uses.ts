@@ -13,8 +13,8 @@ import {
 } from './call-arguments.js';
 import { isCompiledAgain, unusedObject } from './dead-values.js';
 import type { HyperparameterKind, InspectionWarning } from './inspection.js';
-import { hasSplitWindow } from './layer-arguments.js';
-import { layerRoles } from './model-outputs.js';
+import { hasSplitWindow, POOLINGS } from './layer-arguments.js';
+import { layerRoles, mergingScopes } from './model-outputs.js';
 import { type Module, type Project, positionInFile } from './project.js';
 import { callsOf } from './resolve.js';
 import { lookUp, type Scope, scopeOf } from './scopes.js';
@@ -93,11 +93,12 @@ function usesOfCall(
   const layer = weightedLayers.get(name) ?? plainLayers.get(name);
   if (layer !== undefined) {
     const comesFromKeras = isFrom(project, module, callee, KERAS_PACKAGES);
-    if (!comesFromKeras || (role?.role !== 'hidden' && role?.role !== 'joined')) {
+    const isFree = role?.role === 'hidden' || (role?.role === 'output' && mayEndBlock(project, name));
+    if (!comesFromKeras || !(isFree || role?.role === 'joined')) {
       return [];
     }
     const found = hasSplitWindow(module, call, name) ? splitWindow(module, call, layer) : pick(module, call, layer);
-    return found.filter((use) => role.role === 'hidden' || use.kind === 'activation');
+    return found.filter((use) => isFree || use.kind === 'activation');
   }
   const optimizer = optimizers.get(name);
   if (optimizer !== undefined) {
@@ -152,6 +153,34 @@ function pick(
       ...(optimizer === undefined ? {} : { optimizer }),
     }));
   });
+}
+
+/** Layers that make an image larger again: what shrinks it has to fit them. */
+const ENLARGING = [
+  'Conv2DTranspose',
+  'Conv3DTranspose',
+  'Conv1DTranspose',
+  'UpSampling1D',
+  'UpSampling2D',
+  'UpSampling3D',
+];
+
+/**
+ * Whether a layer that a function returns may change: `return MaxPooling2D(2)(x)` ends a block and not the network.
+ * Where branches are joined, or images grow again, its result has to fit elsewhere.
+ */
+function mayEndBlock(project: Project, name: string): boolean {
+  return (
+    (POOLINGS.includes(name) || name.includes('Dropout')) &&
+    project.modules.every(
+      (module) =>
+        mergingScopes(module).size === 0 &&
+        !module.calls.some((call) => {
+          const callee = calleeOf(call);
+          return callee !== undefined && ENLARGING.includes(lastName(module, callee) ?? '');
+        }),
+    )
+  );
 }
 
 /** `Convolution2D(32, 3, 3)`: rows and columns stay equal, and windows that are not square have a meaning of their own. */

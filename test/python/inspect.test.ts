@@ -113,6 +113,27 @@ m.fit(np.concatenate([a, b]), y)
   });
 });
 
+describe('a pooling that a function returns', () => {
+  const block = `import keras
+from keras import layers
+def block(x, f):
+    x = layers.Conv2D(f, 3)(x)
+    return layers.MaxPooling2D(2)(x)
+a = keras.Input((32, 32, 3))
+x = layers.Flatten()(block(block(a, 8), 16))
+m = keras.Model(a, layers.Dense(10)(x))
+m.fit(data, epochs=3)
+`;
+  it('ends a block, and is tuned', () => {
+    assert.ok(namesOf(inspectScript(block)).includes('pool_size'));
+  });
+
+  it('is left alone where images grow again', () => {
+    const grown = block.replace('m = ', 'x = layers.Conv2DTranspose(3, 2)(x)\nm = ');
+    assert.ok(!namesOf(inspectScript(grown)).includes('pool_size'));
+  });
+});
+
 describe('what is needed', () => {
   it('is taken from requirements.txt when there is one', () => {
     const files = projectOf({
