@@ -9,7 +9,7 @@ import {
   SHAPELESS,
   type ValueOrigin,
 } from './layer-arguments.js';
-import type { ChainItem, LayerChain } from './layer-chains.js';
+import type { ChainItem, LayerChain, LayerLoop } from './layer-chains.js';
 import type { Module, Project } from './project.js';
 import { resolve } from './resolve.js';
 import { lookUp, scopeOf } from './scopes.js';
@@ -22,6 +22,8 @@ export interface ShrinkingLayer {
   readonly windowOrigin: ValueOrigin | undefined;
   readonly stride?: ParameterValue;
   readonly padding: 'valid' | 'same';
+  /** The loop around it, if there is one. */
+  readonly loop?: LayerLoop;
 }
 
 /** How far the feature map of a chain can be followed. */
@@ -49,7 +51,7 @@ export function shrinkingLayers(project: Project, chain: LayerChain): ShrinkingL
   const axes = axesOf(first.name);
   const layers: ShrinkingLayer[] = [];
   let isComplete = false;
-  for (const item of items.slice(start)) {
+  for (const { item, loop } of items.slice(start).flatMap(unrolled)) {
     if (FLATTENING.includes(item.name)) {
       isComplete = true;
       break;
@@ -61,11 +63,17 @@ export function shrinkingLayers(project: Project, chain: LayerChain): ShrinkingL
     if (layer === undefined || axesOf(item.name) !== axes) {
       break;
     }
-    layers.push(layer);
+    layers.push(loop === undefined ? layer : { ...layer, loop });
   }
   const before = items.slice(0, start);
   const size = before.every(({ name }) => isHarmlessBefore(name)) ? inputSize(project, chain, axes) : undefined;
   return layers.length === 0 ? undefined : { layers, axes, isComplete, ...(size === undefined ? {} : { size }) };
+}
+
+/** The layers of a loop one after the other, as often as they stand there. */
+function unrolled(item: ChainItem): readonly { readonly item: ChainItem; readonly loop?: LayerLoop }[] {
+  const { loop } = item;
+  return loop === undefined ? [{ item }] : loop.items.map((inner) => ({ item: inner, loop }));
 }
 
 function isHarmlessBefore(name: string): boolean {

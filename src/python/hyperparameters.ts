@@ -1,4 +1,4 @@
-import type { FeatureMap } from '../tuning/feature-map.js';
+import type { FeatureMap, FeatureMapSegment } from '../tuning/feature-map.js';
 import type { Condition, ParameterValue } from '../tuning/space.js';
 import type { LayerBlocks } from './blocks.js';
 import { type CoupledValue, couplingOf } from './couplings.js';
@@ -10,6 +10,7 @@ import type {
   LiteralPlace,
 } from './inspection.js';
 import type { ValueOrigin } from './layer-arguments.js';
+import type { LayerLoop } from './layer-chains.js';
 import { readParameter } from './parameter-files.js';
 import { type Module, type Project, placeInFile, positionInFile } from './project.js';
 import { overridden, rangeFor } from './ranges.js';
@@ -44,9 +45,11 @@ interface Candidate {
 export function findHyperparameters(project: Project, overrides: HyperparameterOverrides = {}): FoundHyperparameters {
   const warnings: InspectionWarning[] = [];
   const candidates = new Map<string, Candidate>();
+  const structure = readStructure(project);
   const { uses, warnings: skipped } = tunableUses(project);
   warnings.push(...skipped);
-  for (const use of uses) {
+  const loops = structure.loops.map(({ module, loop }): TunableUse => ({ module, kind: 'layers', value: loop.count }));
+  for (const use of [...uses, ...loops]) {
     for (const origin of resolve(project, use.module, use.value)) {
       if (origin.kind === 'literal' || origin.kind === 'entry') {
         addCandidate(project, candidates, use, origin);
@@ -57,14 +60,14 @@ export function findHyperparameters(project: Project, overrides: HyperparameterO
   }
   const kept: { candidate: Candidate; unnamed: Omit<Hyperparameter, 'name' | 'parameter'>; build: Builder }[] = [];
   for (const candidate of [...candidates.values()].sort(inSourceOrder(project))) {
-    const result = judge(project, candidate);
+    const isFixed = structure.loops.some(({ loop, mayGrow }) => !mayGrow && candidate.sinks.has(loop.count));
+    const result = judge(project, candidate, isFixed);
     if ('refusal' in result) {
       warnings.push({ file: candidate.place.file, line: candidate.line, message: result.refusal });
     } else if (result.build !== undefined) {
       kept.push({ candidate, unnamed: result.unnamed, build: result.build });
     }
   }
-  const structure = readStructure(project);
   const names = nameAll([
     ...kept.map(({ candidate }) => baseName(candidate)),
     ...structure.blocks.map(({ kind }) => kind),
@@ -77,7 +80,14 @@ export function findHyperparameters(project: Project, overrides: HyperparameterO
       const located = locate(project, origin);
       return located === undefined ? undefined : nameByPlace.get(placeKey(located.place));
     };
-    return { chain, map: featureMapOf(layers, counter, nameOf), isComplete: layers.isComplete };
+    const loopCount = ({ count }: LayerLoop): Pick<FeatureMapSegment, 'counted' | 'passes'> => {
+      const index = kept.findIndex(({ candidate }) => candidate.sinks.has(count));
+      const { value } = kept[index]?.candidate ?? {};
+      return typeof value === 'number'
+        ? { passes: value, counted: { parameter: names[index] ?? '', block: 0, isLast: true } }
+        : { passes: Math.max(1, writtenCount(project, chain.module, count)) };
+    };
+    return { chain, map: featureMapOf(layers, counter, nameOf, loopCount), isComplete: layers.isComplete };
   });
   const hyperparameters = [
     ...kept.flatMap(({ candidate, unnamed, build }, index) => {
@@ -93,6 +103,12 @@ export function findHyperparameters(project: Project, overrides: HyperparameterO
     }),
   ];
   return { hyperparameters, featureMaps: featureMaps.map(({ map }) => map), warnings: distinct(warnings) };
+}
+
+/** How often a loop whose count is no hyperparameter is passed; 0 when that is not written. */
+function writtenCount(project: Project, module: Module, count: SyntaxNode): number {
+  const [origin, ...others] = resolve(project, module, count);
+  return origin?.kind === 'literal' && typeof origin.value === 'number' && others.length === 0 ? origin.value : 0;
 }
 
 function placeKey({ file, from }: LiteralPlace): string {
@@ -208,9 +224,11 @@ const FIXED_WORDS = [
   'height',
 ];
 
+/** @param mayNotGrow whether more of it could leave nothing of the image */
 function judge(
   project: Project,
   candidate: Candidate,
+  mayNotGrow: boolean,
 ): { refusal: string } | { unnamed: Omit<Hyperparameter, 'name' | 'parameter'>; build: Builder | undefined } {
   const { place, line, column, value, uses } = candidate;
   const first = uses[0];
@@ -242,7 +260,7 @@ function judge(
     kind,
     value,
     written: place.written,
-    limits: coupling.limits,
+    limits: mayNotGrow && typeof value === 'number' ? { ...coupling.limits, high: value } : coupling.limits,
     ...(argument === undefined ? {} : { argument }),
     ...(optimizer === undefined ? {} : { optimizer }),
   };

@@ -1,5 +1,15 @@
 import type { Module, Project } from './project.js';
-import { callArguments, calleeOf, elementsOf, lastName, type SyntaxNode, textOf, walk } from './syntax.js';
+import {
+  callArguments,
+  calleeOf,
+  elementsOf,
+  isInside,
+  lastName,
+  namesOf,
+  type SyntaxNode,
+  textOf,
+  walk,
+} from './syntax.js';
 import { isFrom, KERAS_PACKAGES } from './tunable-uses.js';
 
 /** One link of a chain: a layer, or something between two layers that is not one. */
@@ -13,6 +23,14 @@ export interface ChainItem {
   /** Of the functional style, `target = layer(argument)`. */
   readonly target?: string;
   readonly argument?: SyntaxNode;
+  /** Of `for … in range(count)`: the layers that it adds each time. */
+  readonly loop?: LayerLoop;
+}
+
+export interface LayerLoop {
+  /** How often, as it is written in the call of `range`. */
+  readonly count: SyntaxNode;
+  readonly items: readonly ChainItem[];
 }
 
 /** Layers that are stacked on each other in one place of a script, in their order. */
@@ -25,9 +43,17 @@ export interface LayerChain {
 /** Every chain of a module: lists given to `Sequential`, runs of `model.add`, and runs of `x = layer(x)`. */
 export function layerChains(project: Project, module: Module): readonly LayerChain[] {
   const chains: LayerChain[] = [];
+  const loops = new Set<SyntaxNode | undefined>();
   walk(module.root, (node) => {
-    if (node.type === 'Script' || node.type === 'Body') {
-      chains.push(...statementChains(project, module, node));
+    // What a loop adds belongs to the chain around it.
+    if (node.type === 'Script' || (node.type === 'Body' && !loops.has(node.parent))) {
+      const found = statementChains(project, module, node);
+      for (const item of found.flatMap(({ items }) => items)) {
+        if (item.loop !== undefined) {
+          loops.add(item.node);
+        }
+      }
+      chains.push(...found);
     }
     if (node.type === 'CallExpression') {
       const list = sequentialList(project, module, node);
@@ -77,7 +103,10 @@ function statementChains(project: Project, module: Module, block: SyntaxNode): r
     if (statement.type === 'Comment' || statement.type === ':') {
       continue;
     }
-    const link = addedLayer(project, module, statement) ?? appliedLayer(project, module, statement);
+    const link =
+      addedLayer(project, module, statement) ??
+      appliedLayer(project, module, statement) ??
+      repeatedLayers(project, module, statement);
     if (link === undefined) {
       open?.items.push({ node: statement, layer: undefined, name: '' });
       continue;
@@ -112,6 +141,34 @@ function addedLayer(project: Project, module: Module, statement: SyntaxNode): Li
   }
   const item = { node: statement, ...layerOf(project, module, layer.value) };
   return { style: 'add', subject: textOf(module, model), item };
+}
+
+/** `for _ in range(3):` around nothing but layers, each time the same. */
+function repeatedLayers(project: Project, module: Module, statement: SyntaxNode): Link | undefined {
+  const [, variable, , iterated] = statement.children;
+  const body = statement.children.at(-1);
+  const callee = iterated?.type === 'CallExpression' ? calleeOf(iterated) : undefined;
+  const isRange = callee !== undefined && textOf(module, callee) === 'range';
+  const [count, ...more] = isRange && iterated !== undefined ? callArguments(module, iterated) : [];
+  if (statement.type !== 'ForStatement' || body?.type !== 'Body' || count === undefined || more.length > 0) {
+    return undefined;
+  }
+  const isUsed =
+    variable?.type === 'VariableName' && namesOf(module, textOf(module, variable)).some((n) => isInside(n, body));
+  const links = body.children
+    .filter(({ type }) => type !== 'Comment' && type !== ':')
+    .map((inner) => addedLayer(project, module, inner) ?? appliedLayer(project, module, inner));
+  const [first, ...others] = links;
+  const isOneModel =
+    first !== undefined &&
+    links.every((link) => link?.item.layer !== undefined) &&
+    others.every((link) => link?.subject === first.subject) &&
+    links.every((link) => link?.item.target === undefined || link.item.target === first.subject);
+  if (isUsed || !isOneModel) {
+    return undefined;
+  }
+  const items = links.flatMap((link) => link?.item ?? []);
+  return { ...first, item: { node: statement, layer: undefined, name: '', loop: { count: count.value, items } } };
 }
 
 /** `x = layer(x)` */

@@ -3,8 +3,8 @@ import type { IntParameter } from '../tuning/space.js';
 import { type LayerBlocks, layerBlocks } from './blocks.js';
 import { unusedObject } from './dead-values.js';
 import { type ShrinkingLayers, shrinkingLayers } from './feature-maps.js';
-import type { ValueOrigin } from './layer-arguments.js';
-import { type LayerChain, layerChains } from './layer-chains.js';
+import { SHAPELESS, type ValueOrigin } from './layer-arguments.js';
+import { type LayerChain, type LayerLoop, layerChains } from './layer-chains.js';
 import { layerRoles } from './model-outputs.js';
 import type { Module, Project } from './project.js';
 import { isInside, type SyntaxNode } from './syntax.js';
@@ -13,7 +13,16 @@ import { whyIgnored } from './tunable-uses.js';
 /** The networks of a project as far as their layers stand in plain sight. */
 export interface Structure {
   readonly blocks: readonly LayerBlocks[];
+  /** Loops that add layers. */
+  readonly loops: readonly FoundLoop[];
   readonly shrinking: readonly { readonly chain: LayerChain; readonly layers: ShrinkingLayers }[];
+}
+
+export interface FoundLoop {
+  readonly module: Module;
+  readonly loop: LayerLoop;
+  /** Whether a further pass surely leaves something of the image: its feature map is followed, or there is none. */
+  readonly mayGrow: boolean;
 }
 
 export function readStructure(project: Project): Structure {
@@ -31,13 +40,25 @@ export function readStructure(project: Project): Structure {
       })
       .map((chain) => ({ chain, blocks: layerBlocks(chain, roles) }));
   });
+  const shrinking = chains.flatMap(({ chain }) => {
+    const layers = shrinkingLayers(project, chain);
+    return layers === undefined ? [] : [{ chain, layers }];
+  });
   return {
+    loops: chains.flatMap(({ chain: { module, items } }) =>
+      items.flatMap(({ loop }) => (loop === undefined ? [] : [{ module, loop, mayGrow: isFollowed(loop, shrinking) }])),
+    ),
     blocks: chains.flatMap(({ blocks }) => blocks),
-    shrinking: chains.flatMap(({ chain }) => {
-      const layers = shrinkingLayers(project, chain);
-      return layers === undefined ? [] : [{ chain, layers }];
-    }),
+    shrinking,
   };
+}
+
+function isFollowed(loop: LayerLoop, shrinking: Structure['shrinking']): boolean {
+  const isShapeless = loop.items.every(({ name }) => name === 'Dense' || SHAPELESS.includes(name));
+  return (
+    isShapeless ||
+    shrinking.some(({ layers: { layers, isComplete } }) => isComplete && layers.some((layer) => layer.loop === loop))
+  );
 }
 
 /** Four blocks are the most that images of a usual size leave room for, and what `VGG` (arXiv 1409.1556) begins with. */
@@ -74,14 +95,16 @@ export function blockOf({ chain, blocks }: LayerBlocks, module: Module, node: Sy
  *
  * @param counter name of the hyperparameter that counts the convolutional blocks of this chain, if one does
  * @param nameOf name of the hyperparameter that a literal is, if it is one
+ * @param loopCount how often a loop is passed
  */
 export function featureMapOf(
   { layers, size, axes }: ShrinkingLayers,
   counted: { readonly name: string; readonly blocks: LayerBlocks } | undefined,
   nameOf: (origin: ValueOrigin) => string | undefined,
+  loopCount: (loop: LayerLoop) => Pick<FeatureMapSegment, 'counted' | 'passes'>,
 ): FeatureMap {
-  const segments: { block: number | undefined; steps: FeatureMapStep[] }[] = [];
-  for (const { item, window, windowOrigin, stride, padding } of layers) {
+  const segments: { block: number | undefined; loop: LayerLoop | undefined; steps: FeatureMapStep[] }[] = [];
+  for (const { item, window, windowOrigin, stride, padding, loop } of layers) {
     const block = counted?.blocks.blocks.findIndex((items) => items.includes(item));
     const number = block === -1 ? undefined : block;
     const name = windowOrigin === undefined ? undefined : nameOf(windowOrigin);
@@ -91,21 +114,23 @@ export function featureMapOf(
       ...(stride === undefined ? {} : { stride }),
     };
     const open = segments.at(-1);
-    if (open !== undefined && open.block === number) {
+    if (open !== undefined && open.block === number && open.loop === loop) {
       open.steps.push(step);
     } else {
-      segments.push({ block: number, steps: [step] });
+      segments.push({ block: number, loop, steps: [step] });
     }
   }
   const last = (counted?.blocks.blocks.length ?? 0) - 1;
   const map: FeatureMap = {
     axes,
-    segments: segments.map(
-      ({ block, steps }): FeatureMapSegment =>
-        block === undefined || counted === undefined
-          ? { steps }
-          : { steps, counted: { parameter: counted.name, block, isLast: block === last } },
-    ),
+    segments: segments.map(({ block, loop, steps }): FeatureMapSegment => {
+      if (loop !== undefined) {
+        return { steps, ...loopCount(loop) };
+      }
+      return block === undefined || counted === undefined
+        ? { steps }
+        : { steps, counted: { parameter: counted.name, block, isLast: block === last } };
+    }),
   };
   // A size in which the person's own network vanishes was misunderstood: `(3, 32, 32)` with the channels first.
   return size !== undefined && survives({ ...map, size }, {}) ? { ...map, size } : map;

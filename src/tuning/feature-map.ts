@@ -24,6 +24,8 @@ export interface FeatureMapSegment {
    * for each block beyond those that the person wrote.
    */
   readonly counted?: { readonly parameter: string; readonly block: number; readonly isLast: boolean };
+  /** How often the steps are passed as they were written, once by default. */
+  readonly passes?: number;
 }
 
 /** The way of the feature map through a network. */
@@ -57,8 +59,8 @@ const largestGuess = 4096;
 
 function passes(map: FeatureMap, size: readonly number[], values: Values): boolean {
   let left: readonly number[] = size;
-  for (const { steps, counted } of map.segments) {
-    for (let pass = 0; pass < passCount(counted, values); pass += 1) {
+  for (const { steps, counted, passes: written = 1 } of map.segments) {
+    for (let pass = 0; pass < passCount(counted, values, written); pass += 1) {
       for (const step of steps) {
         left = left.map((length, axis) => shrink(length, axis, step, values));
         if (left.some((length) => length < 1)) return false;
@@ -68,11 +70,10 @@ function passes(map: FeatureMap, size: readonly number[], values: Values): boole
   return true;
 }
 
-function passCount(counted: FeatureMapSegment['counted'], values: Values): number {
-  if (counted === undefined) return 1;
-  const blocks = values[counted.parameter];
+function passCount(counted: FeatureMapSegment['counted'], values: Values, written: number): number {
+  const blocks = counted === undefined ? undefined : values[counted.parameter];
   // Without a value the network is as it was written.
-  if (typeof blocks !== 'number') return 1;
+  if (counted === undefined || typeof blocks !== 'number') return written;
   const isThere = blocks > counted.block;
   return isThere && counted.isLast ? blocks - counted.block : Number(isThere);
 }

@@ -223,6 +223,40 @@ describe('the number of hidden dense layers', () => {
   });
 });
 
+describe('a loop that adds layers', () => {
+  const looped = `count = 1
+model = Sequential()
+model.add(Conv2D(8, (3, 3), input_shape=(28, 28, 1)))
+for i in range(count):
+    model.add(Conv2D(16, (3, 3)))
+    model.add(MaxPooling2D())
+model.add(Flatten())
+model.add(Dense(2, activation='softmax'))
+`;
+
+  it('is passed as often as a hyperparameter says, and the image is followed through it', () => {
+    const inspection = inspectBody(looped);
+    const layers = find(inspection, 'layers');
+    assert.deepEqual([layers?.line, layers?.column, layers?.value], [4, 8, 1]);
+    assert.deepEqual(layers?.parameter, { name: 'layers', type: 'int', low: 1, high: 3 });
+    const space = { parameters: [], featureMaps: inspection.featureMaps };
+    // 28 → 26, then 24 → 12, 10 → 5, 3 → 1, and for a kernel of 5: 22 → 11, 7 → 3, nothing
+    assert.equal(isFeasible(space, { layers: 3 }), true);
+    assert.equal(isFeasible(space, { layers: 3, kernel_size_2: [5, 5] }), false);
+    assert.ok(edited(looped, { layers: 3 }).startsWith('count = 3\n'));
+  });
+
+  it('never grows where the image can not be followed', () => {
+    const unknown = looped.replace('model.add(Flatten())', 'model.add(Shuffle())').replace('count = 1', 'count = 2');
+    assert.deepEqual(find(inspectBody(unknown), 'layers')?.parameter, { name: 'layers', type: 'int', low: 1, high: 2 });
+  });
+
+  it('whose layers differ each time is left alone', () => {
+    const differing = looped.replace('Conv2D(16, (3, 3))', 'Conv2D(16 * (i + 1), (3, 3))');
+    assert.equal(find(inspectBody(differing), 'layers'), undefined);
+  });
+});
+
 describe('an edit of blocks', () => {
   it('with the written number changes nothing', () => {
     const files = filesOf(ADDED);
