@@ -91,3 +91,19 @@ function along(axis: number, value: ParameterValue): number {
   const length = typeof value === 'object' ? (value[axis] ?? value[0]) : value;
   return typeof length === 'number' && length >= 1 ? length : 1;
 }
+
+/**
+ * The maps with the input that a training has seen, where the script alone does not say it. With several networks it is
+ * not known whose input that was.
+ *
+ * @param shape lengths of the axes of one input, channels last
+ */
+export function withMeasuredInput(
+  maps: readonly FeatureMap[],
+  shape: readonly number[] | undefined,
+): readonly FeatureMap[] {
+  const [map, ...others] = maps;
+  if (map === undefined || others.length > 0 || map.size !== undefined || shape?.length !== map.axes + 1) return maps;
+  const sized = { ...map, size: shape.slice(0, map.axes) };
+  return [survives(sized, {}) ? sized : map];
+}

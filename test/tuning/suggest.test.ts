@@ -63,6 +63,36 @@ describe('a suggestion', () => {
     );
   });
 
+  it('tries nothing twice that only differs in what means nothing, and nothing that can not be built', () => {
+    const space: SearchSpace = {
+      parameters: [
+        { name: 'blocks', type: 'int', low: 1, high: 4 },
+        { name: 'filters', type: 'int', low: 1, high: 2, when: { parameter: 'blocks', atLeast: 2 } },
+      ],
+      featureMaps: [
+        {
+          axes: 2,
+          size: [12, 12],
+          segments: [
+            {
+              steps: [{ window: { value: 2 }, padding: 'valid' }],
+              counted: { parameter: 'blocks', block: 0, isLast: true },
+            },
+          ],
+        },
+      ],
+    };
+    // 12 → 6 → 3 → 1: four blocks leave nothing.
+    const tried = search(space, ({ blocks }) => Number(blocks), 20, 'seed').map(({ values }) => JSON.stringify(values));
+    assert.deepEqual(tried.sort(), [
+      '{"blocks":1}',
+      '{"blocks":2,"filters":1}',
+      '{"blocks":2,"filters":2}',
+      '{"blocks":3,"filters":1}',
+      '{"blocks":3,"filters":2}',
+    ]);
+  });
+
   it('is the same for the same space, history and seed', () => {
     fc.assert(
       fc.property(histories, seeds, ({ space, history }, seed) => {
