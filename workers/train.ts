@@ -3,7 +3,7 @@ import { agentFolder } from '../src/container/containers.js';
 import { repositoryFolders } from '../src/container/folders.js';
 import { followTraining, readLogFile, type TrainingEnd, type TrainingFolders } from '../src/container/training.js';
 import { readSources } from '../src/git/mirror.js';
-import { cleanLog } from '../src/pipeline/metric.js';
+import { cleanLog } from '../src/pipeline/log-tokens.js';
 import { isFinished, type Run } from '../src/pipeline/run.js';
 import { trainingLimits } from '../src/repository-config.js';
 import { getIncident } from '../src/store/incidents.js';
