@@ -7,10 +7,11 @@ import * as mails from '../src/notify/mails.js';
 import { recipients } from '../src/notify/recipients.js';
 import { describeChange } from '../src/pipeline/commit-message.js';
 import type { Incident } from '../src/pipeline/incident.js';
-import type { Person, Run, StageName } from '../src/pipeline/run.js';
+import { type Person, type Run, type StageName, warningsOf } from '../src/pipeline/run.js';
 import { bestTrial, type Study } from '../src/pipeline/study.js';
 import type { Notification } from '../src/repository-config.js';
 import { swapBuildOutcome } from '../src/store/build-outcomes.js';
+import { getRun } from '../src/store/runs.js';
 import { mirrorOf, runUrl, type WorkerContext } from './context.js';
 import { repositoryConfigIn } from './repository-settings.js';
 
@@ -79,11 +80,20 @@ export async function announceBudgetEnded(
   const best = bestTrial(study);
   const mail = mails.budgetEndedMail({
     ...facts(context, run, study),
+    warnings: await trialWarnings(context, run, best?.run),
     reason,
     ...(best === undefined ? {} : { best: { trial: best.number, metric: best.metric.value, sha: best.sha } }),
     ...(restoredSha === undefined ? {} : { restoredSha }),
   });
   await queueMail(context, run, 'budget_ended', `${study.id}-budget-ended`, mail);
+}
+
+/** The warnings of the last trial and of the best one. */
+async function trialWarnings(context: WorkerContext, last: Run, best: string | undefined): Promise<readonly string[]> {
+  const other = best === undefined || best === last.id ? undefined : await getRun(context.store.redis, best);
+  return [last, ...(other === undefined ? [] : [other])].flatMap((run) =>
+    warningsOf(run).map((text) => `trial ${run.trial}: ${text}`),
+  );
 }
 
 export async function announcePushRefused(
@@ -119,7 +129,7 @@ export async function announceRestart(
 }
 
 function about(context: WorkerContext, run: Run): mails.Subject {
-  return { repository: run.repository, branch: run.branch, url: runUrl(context, run) };
+  return { repository: run.repository, branch: run.branch, url: runUrl(context, run), warnings: warningsOf(run) };
 }
 
 function facts(context: WorkerContext, run: Run, study: Study): StudyFacts {

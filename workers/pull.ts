@@ -2,9 +2,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { giveToContainer, makeContainerFolder, repositoryFolders } from '../src/container/folders.js';
-import { removeGuarded, UnsafeFileError } from '../src/container/guarded-files.js';
 import { checkOut, ensureMirror, fetchBranch, isAncestor, type Mirror, readSources } from '../src/git/mirror.js';
-import { defaultMetricFile } from '../src/pipeline/metric.js';
 import type { Run } from '../src/pipeline/run.js';
 import { newStudy } from '../src/pipeline/study.js';
 import { RepositoryConfigError } from '../src/repository-config.js';
@@ -78,15 +76,5 @@ async function writeFiles(context: WorkerContext, mirror: Mirror, run: Run): Pro
   await makeContainerFolder(runs);
   await rm(folder, { recursive: true, force: true });
   await checkOut(mirror, run.sha, join(folder, 'workspace'));
-  await removeOldMetric(mirror, run, join(folder, 'workspace'));
   await giveToContainer(folder);
-}
-
-/** A metric file that somebody committed is the result of an earlier training, and not of the one that follows. */
-async function removeOldMetric(mirror: Mirror, run: Run, workspace: string): Promise<void> {
-  const { metric } = repositoryConfigIn(await readSources(mirror, run.sha));
-  await removeGuarded(workspace, metric.source ?? defaultMetricFile).catch((error: unknown) => {
-    if (error instanceof UnsafeFileError) throw new StageFailure(error.message, { cause: error });
-    throw error;
-  });
 }

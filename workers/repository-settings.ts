@@ -1,6 +1,6 @@
 /** `.pushtune.yml` at a commit, and what follows from it and the server's configuration. */
 import type { Config } from '../src/config.js';
-import { normaliseMetric } from '../src/pipeline/metric.js';
+import { normaliseMetric } from '../src/pipeline/figure-names.js';
 import type { StudySettings } from '../src/pipeline/study.js';
 import { parseRepositoryConfig, type RepositoryConfig, repositoryConfigName } from '../src/repository-config.js';
 

@@ -1,31 +1,36 @@
 /** train: has the container run the main script, passes its log on, and waits for its end. */
-import { agentFolder } from '../src/container/containers.js';
-import { repositoryFolders } from '../src/container/folders.js';
-import { followTraining, readLogFile, type TrainingEnd, type TrainingFolders } from '../src/container/training.js';
+import { UnsafeFileError } from '../src/container/guarded-files.js';
+import {
+  followTraining,
+  readEvents,
+  readLogFile,
+  type TrainingEnd,
+  type TrainingFolders,
+} from '../src/container/training.js';
 import { readSources } from '../src/git/mirror.js';
-import { cleanLog } from '../src/pipeline/metric.js';
+import { cleanLog } from '../src/pipeline/log-tokens.js';
+import { findMetric, hasTrainingEnded, MetricNotFoundError } from '../src/pipeline/metric.js';
 import { isFinished, type Run } from '../src/pipeline/run.js';
+import { readHistory } from '../src/pipeline/training-events.js';
 import { trainingLimits } from '../src/repository-config.js';
 import { getIncident } from '../src/store/incidents.js';
 import { appendLog, logLength, longestLog } from '../src/store/logs.js';
 import { getRun } from '../src/store/runs.js';
 import { mirrorOf, type WorkerContext } from './context.js';
+import { buildOf, readTraining, trainingFolders } from './read-training.js';
 import { repositoryConfigIn } from './repository-settings.js';
 import { StageFailure, type StageOutcome } from './stage.js';
+import { note, warn } from './warn.js';
 
 /** How many of the last lines an error shows. */
 const shownLines = 15;
 
 export async function train(context: WorkerContext, run: Run, signal: AbortSignal): Promise<StageOutcome> {
-  const { build } = run;
-  if (build === undefined) throw new StageFailure('the run has no build; push again');
+  const build = buildOf(run);
   const { redis } = context.store;
   const { environment } = repositoryConfigIn(await readSources(await mirrorOf(context, run.repository), run.sha));
   const { timeout } = trainingLimits(context.config.training, environment);
-  const folders = {
-    runs: repositoryFolders(context.config.data, run.repository).runs,
-    agent: agentFolder(context.config.data, run.repository, build.container),
-  };
+  const folders = trainingFolders(context, run, build);
   const end = await followTraining(
     folders,
     { run: run.id, main: build.main, arguments: [], timeoutSeconds: timeout },
@@ -43,7 +48,8 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
     },
     signal,
   );
-  return judge(folders, run, end, timeout);
+  await noteShims(context, run, folders);
+  return judge(context, folders, run, end, timeout);
 }
 
 /** A container that crashes again and again is not started any more; its training will never end. */
@@ -56,15 +62,47 @@ async function failIfGivenUp(context: WorkerContext, container: string): Promise
   }
 }
 
-async function judge(folders: TrainingFolders, run: Run, end: TrainingEnd, timeout: number): Promise<StageOutcome> {
+/** Old scripts run through small replacements of what Keras no longer has. */
+async function noteShims(context: WorkerContext, run: Run, folders: TrainingFolders): Promise<void> {
+  const { shims } = readHistory(await readEvents(folders, run.id));
+  await note(
+    context,
+    run,
+    shims.map((name) => `${name} is old: a compatibility shim was used`),
+  );
+}
+
+async function judge(
+  context: WorkerContext,
+  folders: TrainingFolders,
+  run: Run,
+  end: TrainingEnd,
+  timeout: number,
+): Promise<StageOutcome> {
   const { reason, ...training } = end;
   if (reason === 'stopped') return { kind: 'end', state: 'superseded', reason: 'the training was stopped' };
   if (reason === 'exited' && end.exitCode === 0) return { kind: 'next', found: { training } };
+  if (reason === 'exited' && (await hasTrainedWell(context, run))) {
+    await warn(context, run, `${explainEnd(run, end, timeout)} after the training had ended; its accuracy counts`);
+    return { kind: 'next', found: { training } };
+  }
   const lastLines = cleanLog(await readLogFile(folders, run.id, 16 * 1024))
     .trimEnd()
     .split('\n')
     .slice(-shownLines);
   throw new StageFailure(`${explainEnd(run, end, timeout)}\n${lastLines.join('\n')}`);
+}
+
+/** Whether the script failed on something else when the training had ended and its accuracy was known. */
+async function hasTrainedWell(context: WorkerContext, run: Run): Promise<boolean> {
+  try {
+    const { traces, request } = await readTraining(context, run);
+    findMetric(traces, request);
+    return hasTrainingEnded(traces, request);
+  } catch (error) {
+    if (error instanceof MetricNotFoundError || error instanceof UnsafeFileError) return false;
+    throw error;
+  }
 }
 
 function explainEnd(run: Run, end: TrainingEnd, timeout: number): string {

@@ -250,7 +250,8 @@ function toHistory(trial: StudyTrial) {
 
 function measured(run: Run, what: string | undefined): StageOutcome {
   const state = run.metric === undefined ? 'failed' : 'succeeded';
-  return { kind: 'end', state, reason: what === undefined ? outcomeOf(run) : `${outcomeOf(run)}; ${what}` };
+  const outcome = run.metric === undefined ? outcomeOf(run) : `${outcomeOf(run)} (${run.metric.source})`;
+  return { kind: 'end', state, reason: what === undefined ? outcome : `${outcome}; ${what}` };
 }
 
 function outcomeOf(run: Run): string {

@@ -8,7 +8,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, open, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, open, opendir, rename, unlink } from 'node:fs/promises';
 
 /** What stands at the path is a link, a pipe or another thing that no training should leave there. */
 export class UnsafeFileError extends Error {
@@ -40,9 +40,36 @@ export async function readGuarded(
   });
 }
 
+/** What opening gives for a link, for a file instead of a folder, a pipe, a forbidden file and a name of any length. */
+const unusable = new Set(['ELOOP', 'ENOTDIR', 'ENXIO', 'EACCES', 'ENAMETOOLONG']);
+
 /** Bytes of a file below `root`, or undefined when there is none. @throws {UnsafeFileError} */
 export async function sizeGuarded(root: string, path: string): Promise<number | undefined> {
   return withRegularFile(root, path, async (file) => (await file.stat()).size);
+}
+
+/** When the file below `root` was written last (ms since 1970), or undefined when there is none. @throws {UnsafeFileError} */
+export async function modifiedGuarded(root: string, path: string): Promise<number | undefined> {
+  return withRegularFile(root, path, async (file) => (await file.stat()).mtimeMs);
+}
+
+/**
+ * Names in a folder below `root`, in no order; what they stand for is seen when they are opened.
+ *
+ * @param most a script could make any number of files: no more names than this are given
+ * @returns nothing when there is no such folder
+ * @throws {UnsafeFileError}
+ */
+export async function listGuarded(root: string, path: string, most: number): Promise<readonly string[]> {
+  const names = await inFolderOf(root, `${path}/*`, async (_name, folder) => {
+    const found: string[] = [];
+    for await (const { name } of await opendir(folder)) {
+      if (found.length === most) break;
+      found.push(name);
+    }
+    return found;
+  });
+  return names ?? [];
 }
 
 async function withRegularFile<T>(
@@ -87,15 +114,6 @@ export async function writeGuarded(root: string, path: string, text: string, own
   });
 }
 
-/** Removes a file below `root` if it is there. A link is removed itself, and a linked folder is refused. @throws {UnsafeFileError} */
-export async function removeGuarded(root: string, path: string): Promise<void> {
-  await inFolderOf(root, path, async (name) => {
-    await unlink(name).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
-  });
-}
-
 export interface Owner {
   readonly uid: number;
   readonly gid: number;
@@ -131,8 +149,10 @@ async function openGuarded(name: string, path: string, flags: number): Promise<F
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT') return undefined;
-    if (code === 'ELOOP' || code === 'ENOTDIR' || code === 'ENXIO') {
-      throw new UnsafeFileError(`${path} in the run's folder is a link or no regular file`, { cause: error });
+    if (code !== undefined && unusable.has(code)) {
+      throw new UnsafeFileError(`${path} in the run's folder is a link, no regular file, or can't be read`, {
+        cause: error,
+      });
     }
     throw error;
   }

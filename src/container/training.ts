@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { TrainingResult } from '../pipeline/run.js';
 import { containerOwner } from './folders.js';
-import { readGuarded, sizeGuarded, writeGuarded } from './guarded-files.js';
+import { readGuarded, sizeGuarded, UnsafeFileError, writeGuarded } from './guarded-files.js';
 
 export interface TrainingRequest {
   readonly run: string;
@@ -47,6 +47,10 @@ const logChunk = 256 * 1024;
 /** The result is a small object of ours; a script that writes more into it gains nothing. */
 const largestResult = 64 * 1024;
 
+/** A training of thousands of epochs reports more than is read: of each metric the last value counts. */
+const longestEvents = 4 * 1024 * 1024;
+const longestEventsStart = 64 * 1024;
+
 const resultSchema = z.object({
   exitCode: z.int().nullish(),
   signal: z.int().nullish(),
@@ -81,20 +85,29 @@ export async function followTraining(
   }
 }
 
-/** Reads text of a file that the training left in its workspace; undefined when there is none. */
-export async function readWorkspaceFile(
-  folders: TrainingFolders,
-  run: string,
-  path: string,
-): Promise<string | undefined> {
-  const bytes = await readGuarded(folders.runs, `${run}/workspace/${path}`, 0, 1024 * 1024);
-  return bytes?.toString('utf8');
-}
-
 /** The last bytes of the log, as text. */
 export async function readLogFile(folders: TrainingFolders, run: string, longest: number): Promise<string> {
-  const size = (await sizeGuarded(folders.runs, `${run}/log`)) ?? 0;
-  const bytes = await readGuarded(folders.runs, `${run}/log`, Math.max(0, size - longest), longest);
+  return readEnd(folders, `${run}/log`, longest);
+}
+
+/** What the hook in the container reported: the first lines (on how it was set up) and the last. */
+export async function readEvents(folders: TrainingFolders, run: string): Promise<string> {
+  const path = `${run}/events.jsonl`;
+  try {
+    const end = await readEnd(folders, path, longestEvents);
+    if (Buffer.byteLength(end) < longestEvents) return end;
+    const start = await readGuarded(folders.runs, path, 0, longestEventsStart);
+    return `${start?.toString('utf8') ?? ''}\n${end}`;
+  } catch (error) {
+    // A script may have put something else there; then nothing was reported.
+    if (error instanceof UnsafeFileError) return '';
+    throw error;
+  }
+}
+
+async function readEnd(folders: TrainingFolders, path: string, longest: number): Promise<string> {
+  const size = (await sizeGuarded(folders.runs, path)) ?? 0;
+  const bytes = await readGuarded(folders.runs, path, Math.max(0, size - longest), Math.min(size, longest));
   return bytes?.toString('utf8') ?? '';
 }
 

@@ -12,6 +12,8 @@ export interface Subject {
   readonly branch: string;
   /** Where to read more. */
   readonly url: string;
+  /** What should be known of the result, such as an exit code after a training that counts. */
+  readonly warnings?: readonly string[];
 }
 
 /** A trial as a row of the mail's table. */
@@ -126,7 +128,8 @@ interface Part {
 }
 
 function compose(subject: Subject, headline: string, parts: readonly Part[]): Mail {
-  const all = [...parts, more(subject.url)];
+  const warnings = (subject.warnings ?? []).map((warning) => paragraph(`Warning: ${warning}.`));
+  const all = [...parts.slice(0, 1), ...warnings, ...parts.slice(1), more(subject.url)];
   const place = [subject.repository, subject.branch].filter((name) => name !== '').join(' ');
   const style = 'font-family:system-ui,sans-serif;font-size:15px;line-height:1.5;color:#1c1c1c;max-width:44em';
   return {

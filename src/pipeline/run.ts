@@ -23,6 +23,8 @@ export interface Stage {
 export interface RunEvent {
   readonly at: string;
   readonly text: string;
+  /** The run went on, and its result should be taken with care: e-mails tell of it too. */
+  readonly isWarning?: boolean;
 }
 
 export interface Person {
@@ -34,7 +36,7 @@ export interface Person {
 export interface Metric {
   readonly name: string;
   readonly value: number;
-  /** Where it was read: `metrics.json`, `log`, … */
+  /** Where it was read: `keras history`, `metrics.json`, `log`, … */
   readonly source: string;
 }
 
@@ -171,6 +173,18 @@ export function endRun(run: Run, state: 'succeeded' | 'failed' | 'superseded', a
 
 export function addEvent(run: Run, at: string, text: string): Run {
   return { ...run, events: [...run.events, { at, text }] };
+}
+
+/** Adds what is not told yet: a stage that is repeated after a crash tells nothing twice. */
+export function addEventsOnce(run: Run, at: string, events: readonly Omit<RunEvent, 'at'>[]): Run {
+  const known = new Set(run.events.map(({ text }) => text));
+  const fresh = events.filter(({ text }) => !known.has(text));
+  return fresh.length === 0 ? run : { ...run, events: [...run.events, ...fresh.map((event) => ({ at, ...event }))] };
+}
+
+/** What should be known of the run's result. */
+export function warningsOf(run: Run): readonly string[] {
+  return run.events.filter(({ isWarning }) => isWarning === true).map(({ text }) => text);
 }
 
 function withStage(run: Run, name: StageName, stage: Stage): Run {

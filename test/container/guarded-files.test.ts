@@ -1,12 +1,22 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
 import {
+  listGuarded,
+  modifiedGuarded,
   readGuarded,
-  removeGuarded,
   sizeGuarded,
   UnsafeFileError,
   writeGuarded,
@@ -53,14 +63,23 @@ describe('a folder that a script may write to', () => {
     assert.equal(readFileSync(join(root, 'run/stop'), 'utf8'), 'replaced');
   });
 
-  it('is never left by a removal', async () => {
+  it('says when a file was written, and lists a folder up to a limit', async () => {
+    for (const name of ['a', 'b', 'c']) writeFileSync(join(root, 'run', name), name);
+    utimesSync(join(root, 'run/a'), 1, 1234.5);
+    assert.equal(await modifiedGuarded(root, 'run/a'), 1_234_500);
+    assert.equal(await modifiedGuarded(root, 'run/none'), undefined);
+    assert.deepEqual([...(await listGuarded(root, 'run', 10))].sort(), ['a', 'b', 'c']);
+    assert.equal((await listGuarded(root, 'run', 2)).length, 2);
+    assert.deepEqual(await listGuarded(root, 'none', 10), []);
+  });
+
+  it('is never left by a listing', async () => {
     symlinkSync(outside, join(root, 'linked'));
-    symlinkSync(join(outside, 'secret'), join(root, 'run/metrics.json'));
-    await assert.rejects(removeGuarded(root, 'linked/secret'), UnsafeFileError);
-    await removeGuarded(root, 'run/metrics.json');
-    await removeGuarded(root, 'run/none');
-    assert.deepEqual(readdirSync(join(root, 'run')), []);
-    assert.equal(readFileSync(join(outside, 'secret'), 'utf8'), 'secret');
+    writeFileSync(join(root, 'file'), '');
+    for (const path of ['linked', 'file', '..', 'run/..']) {
+      await assert.rejects(listGuarded(root, path, 10), UnsafeFileError, path);
+    }
+    await assert.rejects(modifiedGuarded(root, 'linked/secret'), UnsafeFileError);
   });
 
   it('shows a file whole or not at all, and nothing else meanwhile', async () => {

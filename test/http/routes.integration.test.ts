@@ -7,7 +7,7 @@ import type { InjectOptions } from 'fastify';
 import { pino } from 'pino';
 import { buildApp } from '../../src/app.js';
 import { repositoryFolders, scratchFolder } from '../../src/container/folders.js';
-import { finishStage, type Run, startStage } from '../../src/pipeline/run.js';
+import { addEventsOnce, finishStage, type Run, startStage } from '../../src/pipeline/run.js';
 import { newStudy, recordTrial, type Study } from '../../src/pipeline/study.js';
 import { appendLog } from '../../src/store/logs.js';
 import { getRun, updateRun } from '../../src/store/runs.js';
@@ -168,6 +168,16 @@ describe('GET /api/runs/:id', () => {
     const { stages } = (await server.app.inject(`/api/runs/${id}`)).json();
     assert.deepEqual(stages.pull, { state: 'succeeded', startedAt: at, finishedAt: at });
     assert.deepEqual(stages.build, { state: 'waiting' });
+  });
+
+  it('shows where the metric was read, and what should be known of it', async () => {
+    const { id } = await pushed('a');
+    const metric = { name: 'val_accuracy', value: 0.9, source: 'keras history' };
+    const warning = { text: 'train.py ended with exit code 3', isWarning: true };
+    await updateRun(server.store.redis, id, (run) => addEventsOnce({ ...run, metric }, at, [warning]));
+    const shown = (await server.app.inject(`/api/runs/${id}`)).json();
+    assert.deepEqual(shown.metric, metric);
+    assert.deepEqual(shown.events, [{ at, ...warning }]);
   });
 
   for (const path of ['/api/runs/none', '/api/runs/none/log', '/api/studies/none', '/api/nothing']) {

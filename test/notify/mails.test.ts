@@ -79,6 +79,20 @@ test('the mail about a failure holds the stage, the exit code, the last lines an
   assert.match(mail.html, /ValueError: shapes &lt;3&gt; &amp; &quot;4&quot;/);
 });
 
+test('a warning about the result stands behind the first sentence, wherever the result is told', () => {
+  const warnings = ['train.py ended with exit code 3 after the training had ended'];
+  const mails = [
+    targetReachedMail({ ...study, warnings, metric: 0.93, sha, change: '' }),
+    budgetEndedMail({ ...study, warnings, reason: 'no hours left' }),
+    failedMail({ ...subject, warnings, stage: 'tune', sha, error: 'refused' }),
+  ];
+  for (const mail of mails) {
+    assert.match(mail.text, /^.*\n\nWarning: train\.py ended with exit code 3 after the training had ended\.\n\n/);
+    assert.match(mail.html, /<p>Warning: train\.py/);
+  }
+  assert.doesNotMatch(reached.text, /Warning/);
+});
+
 test('a build that breaks and one that is repaired have different mails', () => {
   const broken = buildChangedMail({ ...subject, sha, error: 'no wheel of tensorflow==2.3' });
   assert.match(broken.subject, /build failed$/);
@@ -105,7 +119,13 @@ test("other people's text can't become markup, control characters or links", () 
   const mails: Mail[] = [
     targetReachedMail({ ...study, trials, branch: hostile, metric: 0.9, sha, change: hostile }),
     budgetEndedMail({ ...study, trials, repository: hostile, reason: hostile }),
-    failedMail({ ...subject, stage: 'train', sha, error: `${hostile}\n${hostile}\nhttps://evil.example.com` }),
+    failedMail({
+      ...subject,
+      warnings: [hostile],
+      stage: 'train',
+      sha,
+      error: `${hostile}\n${hostile}\nhttps://evil.example.com`,
+    }),
     buildChangedMail({ ...subject, sha, error: hostile }),
     containerRestartedMail({ ...subject, container: hostile, cause: hostile, givenUp: true }),
     pushRefusedMail({ ...subject, message: `${hostile} https://evil.example.com` }),

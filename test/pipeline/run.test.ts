@@ -47,6 +47,17 @@ describe('a run', () => {
     assert.equal(runs.startStage(ended, 'train', later), ended);
   });
 
+  it('tells an event once, and which of them are warnings', () => {
+    const events = [{ text: 'a shim was used' }, { text: 'exit code 3', isWarning: true }];
+    const told = runs.addEventsOnce(fresh, at, events);
+    assert.deepEqual(told.events, [
+      { at, text: 'a shim was used' },
+      { at, text: 'exit code 3', isWarning: true },
+    ]);
+    assert.equal(runs.addEventsOnce(told, later, events), told);
+    assert.deepEqual(runs.warningsOf(told), ['exit code 3']);
+  });
+
   it('goes on to tune when a trial of the bot does not train', () => {
     const failed = runs.failTrialStage(fresh, 'train', at, 'exit code 1');
     assert.ok(!runs.isFinished(failed));
