@@ -77,7 +77,7 @@ export function readHistory(text: string): KerasHistory {
 
 /** The metric's figure in an epoch or an evaluation, whatever it measures. */
 export function figureNamed(values: Metrics, name: string): Figure | undefined {
-  const value = values[name];
+  const value = Object.hasOwn(values, name) ? values[name] : undefined;
   return value === undefined ? undefined : toFigure(name, value);
 }
 

@@ -185,6 +185,7 @@ describe('the history of Keras', () => {
     assert.equal(found({ events: validated }, { name: 'val_loss' }), 'val_loss 0.8 keras history');
     assert.equal(found({ events: validated }, { name: 'accuracy' }), 'accuracy 0.9 keras history');
     assert.equal(found({ events: validated }, { name: 'val_acc' }), 'val_accuracy 0.7 keras history');
+    fails({ events: validated }, /no constructor was found/, { name: 'constructor' });
     const evaluated = { at: 5, type: 'evaluated', metrics: { loss: 0.9, accuracy: 0.5 } };
     assert.equal(found({ events: [evaluated] }, { name: 'test_accuracy' }), 'accuracy 0.5 keras evaluate');
   });
