@@ -3,6 +3,7 @@ import { applyValues } from '../src/python/edit.js';
 import { inspectProject } from '../src/python/inspect.js';
 import type { Hyperparameter, Inspection, ProjectFiles } from '../src/python/inspection.js';
 import type { RepositoryConfig } from '../src/repository-config.js';
+import { withMeasuredInput } from '../src/tuning/feature-map.js';
 import type { SearchSpace, Values } from '../src/tuning/space.js';
 import { repositoryConfigIn } from './repository-settings.js';
 
@@ -22,13 +23,17 @@ export function inspectRepository(files: ProjectFiles, config: RepositoryConfig)
   });
 }
 
-export function readProject(files: ProjectFiles): Project {
+/** @param inputShape what a training saw of its input: lengths of its axes, channels last */
+export function readProject(files: ProjectFiles, inputShape?: readonly number[]): Project {
   const { main, hyperparameters, featureMaps } = inspectRepository(files, repositoryConfigIn(files));
   return {
     files,
     main,
     hyperparameters,
-    space: { parameters: hyperparameters.map(({ parameter }) => parameter), featureMaps },
+    space: {
+      parameters: hyperparameters.map(({ parameter }) => parameter),
+      featureMaps: withMeasuredInput(featureMaps, inputShape),
+    },
     values: Object.fromEntries(hyperparameters.map(({ name, value }) => [name, value])),
   };
 }

@@ -48,8 +48,10 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
     },
     signal,
   );
-  await noteShims(context, run, folders);
-  return judge(context, folders, run, end, timeout);
+  const { shims, inputShape } = readHistory(await readEvents(folders, run.id));
+  await noteShims(context, run, shims);
+  const training = inputShape === undefined ? end : { ...end, inputShape };
+  return judge(context, folders, run, training, timeout);
 }
 
 /** A container that crashes again and again is not started any more; its training will never end. */
@@ -63,8 +65,7 @@ async function failIfGivenUp(context: WorkerContext, container: string): Promise
 }
 
 /** Old scripts run through small replacements of what Keras no longer has. */
-async function noteShims(context: WorkerContext, run: Run, folders: TrainingFolders): Promise<void> {
-  const { shims } = readHistory(await readEvents(folders, run.id));
+async function noteShims(context: WorkerContext, run: Run, shims: readonly string[]): Promise<void> {
   await note(
     context,
     run,

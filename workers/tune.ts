@@ -37,9 +37,13 @@ export async function tune(context: WorkerContext, run: Run): Promise<StageOutco
     return { kind: 'end', state: 'superseded', reason: known.reason ?? 'a person pushed' };
   if (known.state !== 'running') return measured(run, known.reason);
 
-  const project = readProject(await readSources(mirror, known.baseSha));
+  const inputShape = known.inputShape ?? run.training?.inputShape;
+  const project = readProject(await readSources(mirror, known.baseSha), inputShape);
   const study = await updateStudy(context.store.redis, known.id, (current) =>
-    recordTrial({ ...current, space: project.space }, trialOf(run, project)),
+    recordTrial(
+      { ...current, space: project.space, ...(inputShape === undefined ? {} : { inputShape }) },
+      trialOf(run, project),
+    ),
   );
   // A push that was written down was decided on; a worker that died after that is not to decide again.
   if (study.pending !== undefined) return carryOut(context, mirror, run, study, study.pending);

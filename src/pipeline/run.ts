@@ -48,6 +48,8 @@ export interface TrainingResult {
   readonly seconds: number;
   /** How often the script was started: more than once when its container died under it. */
   readonly starts: number;
+  /** Lengths of the axes of one input, as Keras saw it. */
+  readonly inputShape?: readonly number[];
 }
 
 /** Where and in which container the run trains, found by the build stage. */

@@ -57,6 +57,8 @@ export interface Study {
   readonly target: number;
   readonly budget: StudyBudget;
   readonly space?: SearchSpace;
+  /** Lengths of the axes of one input, as the first training saw it; trials leave it alone. */
+  readonly inputShape?: readonly number[];
   readonly trials: readonly StudyTrial[];
   readonly pending?: PendingPush;
   /** The last commit that the bot made on the branch after the end, if it restored the best values. */

@@ -20,7 +20,7 @@ const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('started') }),
   z.object({ type: z.literal('fit_started'), fit }),
   z.object({ type: z.literal('epoch'), fit, metrics }),
-  z.object({ type: z.literal('fit_ended'), fit }),
+  z.object({ type: z.literal('fit_ended'), fit, inputShape: z.array(z.int().nullable()).nullish().catch(undefined) }),
   z.object({ type: z.literal('evaluated'), metrics }),
   z.object({ type: z.literal('shim'), name: z.string().min(1).max(200) }),
 ]);
@@ -35,6 +35,8 @@ export interface KerasHistory {
   readonly hasFits: boolean;
   /** Whether the fit that began last has ended. */
   readonly isEnded: boolean;
+  /** Lengths of the axes of one input of the last fit, where all of them are known. */
+  readonly inputShape: readonly number[] | undefined;
   /** Old modules and arguments for which a compatibility shim was used. */
   readonly shims: readonly string[];
 }
@@ -50,6 +52,7 @@ export function readHistory(text: string): KerasHistory {
   // A training that goes on after a restart reports its remaining epochs only, and none if it was through.
   let before: ReadonlyMap<number, Fit> = new Map();
   let evaluated: Metrics | undefined;
+  let inputShape: readonly number[] | undefined;
   const shims = new Set<string>();
   for (const event of eventsIn(text)) {
     if (event.type === 'started') {
@@ -58,6 +61,7 @@ export function readHistory(text: string): KerasHistory {
     } else if (event.type === 'evaluated') evaluated = event.metrics;
     else if (event.type === 'shim') shims.add(event.name);
     else {
+      if (event.type === 'fit_ended') inputShape = wholeShape(event.inputShape);
       const known = fits.get(event.fit) ?? before.get(event.fit);
       // The fit that was heard of last comes last.
       fits.delete(event.fit);
@@ -71,8 +75,14 @@ export function readHistory(text: string): KerasHistory {
     evaluated,
     hasFits: latest.length > 0,
     isEnded: fits.size > 0 && latest[0]?.isEnded === true,
+    inputShape,
     shims: [...shims].slice(0, mostShims),
   };
+}
+
+function wholeShape(shape: readonly (number | null)[] | null | undefined): readonly number[] | undefined {
+  const lengths = shape?.filter((length) => length !== null);
+  return lengths === undefined || lengths.length !== shape?.length ? undefined : lengths;
 }
 
 /** The metric's figure in an epoch or an evaluation, whatever it measures. */
