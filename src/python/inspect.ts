@@ -1,3 +1,4 @@
+import { credentialWarnings } from './credentials.js';
 import { deadValueWarnings } from './dead-values.js';
 import { findHyperparameters } from './hyperparameters.js';
 import { thirdPartyImports } from './imports.js';
@@ -47,6 +48,7 @@ export function inspectProject(files: ProjectFiles, options: InspectOptions = {}
       ...project.warnings,
       ...found.warnings,
       ...deadValueWarnings(project),
+      ...credentialWarnings(project),
     ],
   };
 }
