@@ -1,5 +1,6 @@
 #!/usr/bin/env node
-/** The command line: `pushtune start | serve | work | image | inspect | healthy`. */
+/** The command line: `pushtune start | serve | work | image | inspect | init | healthy`. */
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Logger } from 'pino';
@@ -8,6 +9,11 @@ import { packageRoot } from './package-root.js';
 import type { RunningProcess } from './server.js';
 
 // Each command loads what it needs itself: reading a script takes less time than loading the server would.
+
+/** A command was given what it can't work with; the message says what to do. */
+class CommandError extends Error {
+  override readonly name = 'CommandError';
+}
 
 const program = new Command('pushtune')
   .description('Tunes neural networks by git push')
@@ -76,6 +82,29 @@ program
   });
 
 program
+  .command('init')
+  .description('write a commented .pushtune.yml with what Pushtune found in a repository')
+  .argument('[directory]', 'the repository', '.')
+  .option('--force', 'replace a .pushtune.yml that is there')
+  .action(async (directory: string, options: { force?: boolean }) => {
+    const { readDirectory } = await import('./git/read-directory.js');
+    const { inspectRepository } = await import('../workers/project.js');
+    const { parseRepositoryConfig, repositoryConfigName } = await import('./repository-config.js');
+    const { initialConfig } = await import('./python/initial-config.js');
+    const { renderWarnings } = await import('./python/render.js');
+    // What a file that is there says does not count: it is about to be replaced, or the command fails.
+    const inspection = inspectRepository(await readDirectory(directory), parseRepositoryConfig(undefined));
+    const path = join(directory, repositoryConfigName);
+    const text = initialConfig(inspection, (await readConfig()).study);
+    await writeFile(path, text, { flag: options.force === true ? 'w' : 'wx' }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+      throw new CommandError(`${path} is there already; use --force to replace it`);
+    });
+    process.stderr.write(renderWarnings(inspection.warnings));
+    process.stdout.write(`${path}: ${inspection.hyperparameters.length} hyperparameters of ${inspection.main}\n`);
+  });
+
+program
   .command('healthy')
   .description('exit with 0 when a worker of this host looked after its containers lately, for container engines')
   .action(async () => {
@@ -94,7 +123,14 @@ try {
 
 /** Mistakes of a person's that their message explains; anything else is a fault of ours and shows its stack. */
 function isForPeople(error: unknown): error is Error {
-  const kinds = ['ConfigError', 'ImageError', 'MainScriptError', 'PythonSyntaxError', 'RepositoryConfigError'];
+  const kinds = [
+    'CommandError',
+    'ConfigError',
+    'ImageError',
+    'MainScriptError',
+    'PythonSyntaxError',
+    'RepositoryConfigError',
+  ];
   return error instanceof Error && kinds.includes(error.name);
 }
 

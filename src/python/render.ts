@@ -16,10 +16,13 @@ export function renderInspection(inspection: Inspection): string {
     '',
     hyperparameters.length === 0 ? 'No hyperparameters were found.' : hyperparameterTable(hyperparameters),
   ];
-  if (warnings.length > 0) {
-    lines.push('', 'Warnings', ...warnings.map((warning) => `  ${renderWarning(warning)}`));
-  }
-  return `${lines.join('\n')}\n`;
+  return `${lines.join('\n')}\n${warnings.length === 0 ? '' : `\n${renderWarnings(warnings)}`}`;
+}
+
+/** The warnings for a terminal, a line each; nothing when there are none. */
+export function renderWarnings(warnings: readonly InspectionWarning[]): string {
+  const lines = warnings.map((warning) => `  ${renderWarning(warning)}\n`);
+  return lines.length === 0 ? '' : `Warnings\n${lines.join('')}`;
 }
 
 function hyperparameterTable(hyperparameters: readonly Hyperparameter[]): string {

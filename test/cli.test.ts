@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { packageRoot } from '../src/package-root.js';
+
+let folder: string;
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'pushtune-cli-'));
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function pushtune(...parameters: string[]) {
+  const cli = join(packageRoot(), 'src', 'cli.ts');
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--import', 'tsx', cli, ...parameters], {
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+}
+
+describe('pushtune inspect', () => {
+  it('prints one object with --json', () => {
+    writeFileSync(join(folder, 'train.py'), 'import keras\nmodel.fit(x, y, epochs=10)\n');
+    const { status, stdout } = pushtune('inspect', folder, '--json');
+    assert.equal(status, 0);
+    const { hyperparameters, ...rest } = JSON.parse(stdout);
+    assert.deepEqual(rest, {
+      main: 'train.py',
+      candidates: ['train.py'],
+      framework: 'tensorflow',
+      imports: ['keras'],
+      packages: ['tensorflow'],
+      environment: 'tensorflow',
+      metric: { name: 'val_accuracy', source: 'keras-history' },
+      warnings: [],
+    });
+    const expected = { name: 'epochs', kind: 'epochs', file: 'train.py', line: 2, column: 23, value: 10 };
+    assert.deepEqual(hyperparameters, [{ ...expected, type: 'int', low: 5, high: 20, log: true }]);
+  });
+
+  it('says in one line where a script is no Python, and exits with 2', () => {
+    writeFileSync(join(folder, 'train.py'), 'import keras\n\nmodel.fit(x, y\n');
+    const { status, stdout, stderr } = pushtune('inspect', folder);
+    assert.deepEqual([status, stdout], [2, '']);
+    assert.match(stderr, /^pushtune: train\.py:\d+: this is not valid Python 3\n$/);
+  });
+});
+
+describe('pushtune init', () => {
+  it('writes .pushtune.yml, and replaces one only when it is told to', () => {
+    writeFileSync(join(folder, 'train.py'), 'import keras\nmodel.fit(x, y, epochs=10)\n');
+    const file = join(folder, '.pushtune.yml');
+    assert.equal(pushtune('init', folder).status, 0);
+    assert.match(readFileSync(file, 'utf8'), /^#main: train\.py$/m);
+
+    writeFileSync(file, 'budget: {trials: 3}\n');
+    const { status, stderr } = pushtune('init', folder);
+    assert.deepEqual([status, stderr], [1, `pushtune: ${file} is there already; use --force to replace it\n`]);
+    assert.equal(readFileSync(file, 'utf8'), 'budget: {trials: 3}\n');
+
+    assert.equal(pushtune('init', folder, '--force').status, 0);
+    assert.match(readFileSync(file, 'utf8'), /^#main: train\.py$/m);
+  });
+});
