@@ -3,14 +3,18 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ContainerError, containerName, ensureContainer } from '../src/container/containers.js';
 import { dataMounts } from '../src/container/data-mounts.js';
+import { containerOwner, repositoryFolders } from '../src/container/folders.js';
+import { writeGuarded } from '../src/container/guarded-files.js';
 import { ensureDerivedImage, ensureEnvironmentImage, ImageError } from '../src/container/images.js';
 import { missingRequirements, RequirementError } from '../src/container/requirements.js';
 import { readSources } from '../src/git/mirror.js';
 import { packageRoot } from '../src/package-root.js';
 import { addEvent, type Build, type Run } from '../src/pipeline/run.js';
-import type { Inspection } from '../src/python/inspection.js';
+import type { Inspection, ProjectFiles } from '../src/python/inspection.js';
 import { MainScriptError } from '../src/python/main-script.js';
+import { notebookScript, notebookScriptPath } from '../src/python/notebook-script.js';
 import { PythonSyntaxError } from '../src/python/syntax.js';
+import { decodeText } from '../src/python/text.js';
 import { RepositoryConfigError, trainingLimits } from '../src/repository-config.js';
 import { setIncident } from '../src/store/incidents.js';
 import { updateRun } from '../src/store/runs.js';
@@ -50,7 +54,25 @@ async function buildRun(context: WorkerContext, run: Run): Promise<Build> {
   // A person's push gives a container that was given up another chance.
   if (run.cause !== 'trial') await setIncident(context.store.redis, containerName(request), undefined);
   const container = await ensureContainer(context.docker, request);
-  return { main: inspection.main, environment: inspection.environment, image, container };
+  const { main, environment } = inspection;
+  const script = await writeNotebookScript(context, run, files, main);
+  return { main, environment, image, container, ...(script === undefined ? {} : { script }) };
+}
+
+/** A notebook is run as a script beside it. It is written anew each time, and to the run's folder alone. */
+async function writeNotebookScript(
+  context: WorkerContext,
+  run: Run,
+  files: ProjectFiles,
+  main: string,
+): Promise<string | undefined> {
+  if (!main.endsWith('.ipynb')) return undefined;
+  const path = notebookScriptPath(main);
+  const text = notebookScript(main, decodeText(files.get(main) ?? new Uint8Array()).text);
+  const { runs } = repositoryFolders(context.config.data, settingsOf(context, run.repository).name);
+  const owner = process.getuid?.() === 0 ? containerOwner() : undefined;
+  await writeGuarded(runs, `${run.id}/workspace/${path}`, text, owner);
+  return path;
 }
 
 /** The built-in environment that matches the imports, with the packages on top that it lacks. */

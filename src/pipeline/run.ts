@@ -55,6 +55,8 @@ export interface TrainingResult {
 /** Where and in which container the run trains, found by the build stage. */
 export interface Build {
   readonly main: string;
+  /** What is run for it, if that is not the file itself: a notebook becomes a script. */
+  readonly script?: string;
   readonly environment: string;
   readonly image: string;
   /** Name of the container. */
