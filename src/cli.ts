@@ -2,7 +2,7 @@
 /** The command line: `pushtune start | serve | work | image | inspect | init | healthy`. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Argument, Command } from 'commander';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import { packageRoot } from './package-root.js';
@@ -47,13 +47,14 @@ program
 
 program
   .command('image')
-  .description('build the training image if it is missing, and print its name')
-  .action(async () => {
+  .description('build a training image if it is missing, and print its name')
+  .addArgument(new Argument('[environment]', 'what it is for').choices(['tensorflow', 'sklearn']).default('tensorflow'))
+  .action(async (environment: 'tensorflow' | 'sklearn') => {
     const { data } = await readConfig();
     const { default: Docker } = await import('dockerode');
     const { ensureEnvironmentImage } = await import('./container/images.js');
     const image = await ensureEnvironmentImage(new Docker(), {
-      environment: 'tensorflow',
+      environment,
       dataDirectory: data,
       onProgress: (message) => process.stderr.write(`${message}\n`),
     });

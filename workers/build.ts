@@ -1,14 +1,12 @@
 /** build: finds out what the main script needs, and has an image and a running container for it. */
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { ContainerError, containerName, ensureContainer } from '../src/container/containers.js';
 import { dataMounts } from '../src/container/data-mounts.js';
 import { containerOwner, repositoryFolders } from '../src/container/folders.js';
 import { writeGuarded } from '../src/container/guarded-files.js';
-import { ensureDerivedImage, ensureEnvironmentImage, ImageError } from '../src/container/images.js';
+import { ensureDerivedImage, ensureEnvironmentImage, environmentLock, ImageError } from '../src/container/images.js';
 import { missingRequirements, RequirementError } from '../src/container/requirements.js';
 import { readSources } from '../src/git/mirror.js';
-import { packageRoot } from '../src/package-root.js';
 import { addEvent, type Build, type Run } from '../src/pipeline/run.js';
 import type { Inspection, ProjectFiles } from '../src/python/inspection.js';
 import { MainScriptError } from '../src/python/main-script.js';
@@ -80,11 +78,12 @@ async function environmentImage(context: WorkerContext, run: Run, inspection: In
   const { docker, log } = context;
   const onProgress = (message: string): void => log.info({ run: run.id }, message);
   const common = { dataDirectory: context.config.data, onProgress };
-  const environment = await ensureEnvironmentImage(docker, { environment: 'tensorflow', ...common });
-  const lock = await readFile(join(packageRoot(), 'docker', 'tensorflow', 'requirements.txt'), 'utf8');
+  const { environment } = inspection;
+  const base = (await ensureEnvironmentImage(docker, { environment, ...common })).tag;
+  const lock = await readFile(environmentLock(environment), 'utf8');
   const requirements = missingRequirements(inspection.requirements ?? inspection.packages, lock);
-  if (requirements.length === 0) return environment.tag;
-  return (await ensureDerivedImage(docker, { base: environment.tag, requirements, ...common })).tag;
+  if (requirements.length === 0) return base;
+  return (await ensureDerivedImage(docker, { environment, base, requirements, ...common })).tag;
 }
 
 /** What the analysis left alone and why stands once in the run's events. */

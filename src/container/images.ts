@@ -27,6 +27,24 @@ export class ImageError extends Error {
   override readonly name = 'ImageError';
 }
 
+/** What a script needs, found by its imports. */
+export type Environment = 'tensorflow' | 'sklearn' | 'torch';
+
+/**
+ * The folder below `docker/` that an environment is made from. PyTorch comes on top of the small one, like any package
+ * that a script imports: whether its wheels are for CPU or CUDA depends on the index that this host's pip asks.
+ */
+const environmentFolders: Readonly<Record<Environment, string>> = {
+  tensorflow: 'tensorflow',
+  sklearn: 'sklearn',
+  torch: 'sklearn',
+};
+
+/** The lock file of an environment: `name==version` a line. */
+export function environmentLock(environment: Environment): string {
+  return join(packageRoot(), 'docker', environmentFolders[environment], 'requirements.txt');
+}
+
 /** Python of the base image, which need not be the host's. */
 const pythonVersion = '3.11';
 
@@ -40,12 +58,13 @@ const pipPatience = ['--retries', '1', '--timeout', '15'];
  */
 export async function ensureEnvironmentImage(
   docker: Docker,
-  options: ImageOptions & { readonly environment: 'tensorflow' },
+  options: ImageOptions & { readonly environment: Environment },
 ): Promise<BuiltImage> {
-  const folder = join(packageRoot(), 'docker', options.environment);
+  const name = environmentFolders[options.environment];
+  const folder = join(packageRoot(), 'docker', name);
   const trainer = join(packageRoot(), 'docker', 'trainer');
   const base = await baseTag();
-  const tag = `pushtune/${options.environment}:${await hashOf([base, pythonVersion], [folder, trainer])}`;
+  const tag = `pushtune/${name}:${await hashOf([base, pythonVersion], [folder, trainer])}`;
   return once(tag, async () => {
     if (await hasImage(docker, tag)) return { tag, built: false };
     const packages = await ensurePackages(docker, base, folder, options);
@@ -64,7 +83,7 @@ export async function ensureEnvironmentImage(
  */
 async function ensurePackages(docker: Docker, base: string, folder: string, options: ImageOptions): Promise<string> {
   const requirements = join(folder, 'requirements.txt');
-  const script = join(folder, 'install');
+  const script = join(packageRoot(), 'docker', 'base', 'install');
   const lock = await readFile(requirements, 'utf8');
   const tag = `pushtune/packages:${digest([base, lock, await readFile(script)])}`;
   if (await hasImage(docker, tag)) return tag;
@@ -124,14 +143,18 @@ async function commitAfter(docker: Docker, { base, tag, context, onProgress }: I
  */
 export async function ensureDerivedImage(
   docker: Docker,
-  options: ImageOptions & { readonly base: string; readonly requirements: readonly string[] },
+  options: ImageOptions & {
+    readonly environment: Environment;
+    readonly base: string;
+    readonly requirements: readonly string[];
+  },
 ): Promise<BuiltImage> {
   const dockerfile = join(packageRoot(), 'docker', 'derived.Dockerfile');
   const requirements = [...options.requirements].sort().join('\n');
   const tag = `${options.base.split(':')[0]}-derived:${digest([options.base, requirements, await readFile(dockerfile, 'utf8')])}`;
   return once(tag, async () => {
     if (await hasImage(docker, tag)) return { tag, built: false };
-    const lockFile = join(packageRoot(), 'docker', 'tensorflow', 'requirements.txt');
+    const lockFile = environmentLock(options.environment);
     const wheels = await downloadWheels(
       docker,
       ['-c', lockFile, ...options.requirements.map((line) => line.trim())],

@@ -7,7 +7,7 @@ import { findMainScript } from './main-script.js';
 import { metricOf } from './metric-source.js';
 import { packagesFor } from './packages.js';
 import { readProject } from './project.js';
-import { statedRequirements } from './requirements.js';
+import { requirementName, statedRequirements } from './requirements.js';
 
 export interface InspectOptions {
   /** `main:` of `.pushtune.yml`. */
@@ -39,7 +39,7 @@ export function inspectProject(files: ProjectFiles, options: InspectOptions = {}
     imports,
     packages: [...new Set([...packagesFor(imports), ...installs])].sort(),
     ...(requirements === undefined ? {} : { requirements }),
-    environment: framework === 'none' ? 'sklearn' : framework,
+    environment: environmentOf(framework, requirements ?? []),
     hyperparameters: found.hyperparameters,
     featureMaps: found.featureMaps,
     metric: metricOf(project, framework, options.metric),
@@ -63,6 +63,19 @@ function frameworkOf(imports: readonly string[]): Framework {
     return 'torch';
   }
   return has(['sklearn']) ? 'sklearn' : 'none';
+}
+
+/** A framework that is stated and not imported is loaded by something that is, so it has to be there. */
+function environmentOf(framework: Framework, requirements: readonly string[]): Inspection['environment'] {
+  if (framework === 'tensorflow' || framework === 'torch') {
+    return framework;
+  }
+  const asksFor = (names: readonly string[]): boolean =>
+    requirements.some((line) => names.includes(requirementName(line)));
+  if (asksFor(['tensorflow', 'tensorflow-cpu', 'keras'])) {
+    return 'tensorflow';
+  }
+  return asksFor(['torch']) ? 'torch' : 'sklearn';
 }
 
 function severalCandidates(main: string, candidates: readonly string[]): readonly InspectionWarning[] {

@@ -16,6 +16,13 @@ export function statedRequirements(files: ProjectFiles): readonly string[] | und
   return project === undefined ? undefined : projectDependencies(decodeText(project).text);
 }
 
+/** The package that a line asks for, in lower case. */
+export function requirementName(line: string): string {
+  const name = line.trim().toLowerCase();
+  const end = [...name].findIndex((character) => ' <>=!~[;('.includes(character));
+  return end === -1 ? name : name.slice(0, end);
+}
+
 function requirementLines(text: string): readonly string[] {
   const lines = text.replaceAll('\r', '').split('\n');
   return lines

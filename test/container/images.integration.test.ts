@@ -34,7 +34,7 @@ test('an environment that has not changed is not built again', async () => {
 test('a package beyond the environment is installed on top of it, once', async () => {
   const wheels = await makeWheel('pushtune_probe', 'ANSWER = 42\n');
   await withPip({ PIP_NO_INDEX: '1', PIP_FIND_LINKS: wheels }, async () => {
-    const wanted = { base, requirements: ['pushtune-probe==1.0'], ...options() };
+    const wanted = { environment: 'tensorflow' as const, base, requirements: ['pushtune-probe==1.0'], ...options() };
     const [image, meanwhile] = await Promise.all([
       ensureDerivedImage(docker, wanted),
       ensureDerivedImage(docker, wanted),
@@ -50,7 +50,12 @@ test('a package beyond the environment is installed on top of it, once', async (
 
 test('a package that no index has is named, and nothing is left behind', async () => {
   await withPip({ PIP_NO_INDEX: '1', PIP_FIND_LINKS: data }, async () => {
-    const wanted = { base, requirements: ['pushtune-no-such-package'], ...options() };
+    const wanted = {
+      environment: 'tensorflow' as const,
+      base,
+      requirements: ['pushtune-no-such-package'],
+      ...options(),
+    };
     await assert.rejects(
       ensureDerivedImage(docker, wanted),
       (error) =>
@@ -93,3 +98,13 @@ with zipfile.ZipFile(sys.argv[1], "w") as wheel:
   execFileSync('python3', [script, join(folder, `${module}-1.0-py3-none-any.whl`)]);
   return folder;
 }
+
+test('a script without a framework gets a small image of its own', async () => {
+  const image = await ensureEnvironmentImage(docker, { environment: 'sklearn', ...options() });
+  const code = `import importlib.util, sklearn.datasets, pandas, matplotlib.pyplot, yaml
+print(importlib.util.find_spec("tensorflow"), len(sklearn.datasets.load_digits().target))`;
+  const printed = execFileSync('docker', ['run', '--rm', '--network', 'none', image.tag, 'python', '-c', code]);
+  assert.equal(printed.toString(), 'None 1797\n');
+  const sizes = await Promise.all([image.tag, base].map(async (tag) => (await docker.getImage(tag).inspect()).Size));
+  assert.ok((sizes[0] ?? 0) < (sizes[1] ?? 0) / 2);
+});

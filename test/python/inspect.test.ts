@@ -150,6 +150,15 @@ describe('what is needed', () => {
     assert.deepEqual(inspectProject(files).requirements, ['keras>=3', 'pandas']);
   });
 
+  it('decides the environment where the imports do not', () => {
+    const environment = (requirements: string, script = 'import wrapper\n') =>
+      inspectProject(projectOf({ 'train.py': script, 'requirements.txt': requirements })).environment;
+    assert.equal(environment('Keras>=3\n'), 'tensorflow');
+    assert.equal(environment('torch==2.9\n'), 'torch');
+    assert.equal(environment('numpy\n'), 'sklearn');
+    assert.equal(environment('tensorflow\n', 'import torch\n'), 'torch');
+  });
+
   it('leaves local modules and the standard library out', () => {
     const files = projectOf({
       'train.py': 'import helper, os, numpy\nfrom . import other\n',
