@@ -33,7 +33,6 @@ train = keras.utils.image_dataset_from_directory("digits/train", image_size=SIZE
 test = keras.utils.image_dataset_from_directory("digits/test", image_size=SIZE, color_mode="grayscale", batch_size=64)
 
 model = keras.Sequential([
-    layers.Input(shape=SIZE + (1,)),
     layers.Rescaling(1. / 255),
     # the only block
     layers.Conv2D(8, (3, 3), activation="relu"),
@@ -43,6 +42,8 @@ model = keras.Sequential([
     layers.Dense(32, activation="relu"),
     layers.Dense(10, activation="softmax"),
 ])
+# only the data says how large the images are
+model.build(next(iter(train))[0].shape)
 model.compile(optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 model.fit(train, validation_data=test, epochs=2, verbose=2)
 `;
@@ -56,7 +57,9 @@ after(() => server.close());
 it('tunes a plain script on folders of images until it reaches the target, the number of blocks included', async () => {
   const first = await untilEnded(server, await server.push({ 'train.py': script, ...(await digits()) }), 300);
   assert.equal(first.metric?.name, 'val_accuracy');
+  assert.equal(first.metric?.source, 'keras history');
   assert.ok((first.metric?.value ?? 1) < 0.5);
+  assert.deepEqual(first.training?.inputShape, [16, 16, 1]);
 
   const study = await until(
     'the study ends',

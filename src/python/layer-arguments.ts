@@ -83,15 +83,20 @@ export function argumentValue(
   return typeof origin === 'object' ? origin.value : origin;
 }
 
+/** Arguments that only Keras 1 had. */
+const KERAS_1_ARGUMENTS = ['nb_filter', 'border_mode', 'subsample', 'dim_ordering', 'init', 'W_regularizer', 'bias'];
+
 /**
- * Whether a convolution gives its window as two numbers, `Convolution2D(32, 3, 3)`: Keras 1 meant rows and columns,
- * and Keras 2 and Pushtune's compatibility shim read it so.
+ * Whether a convolution gives its window as two numbers, `Convolution2D(32, 3, 3)`. Keras 1 meant rows and columns, and
+ * the hooks in the container read it so; since Keras 2 the third number of `Conv2D` is the stride, unless another word
+ * of Keras 1 stands beside it.
  */
 export function hasSplitWindow(module: Module, call: SyntaxNode, name: string): boolean {
-  if (!['Convolution2D', 'Conv2D', 'SeparableConv2D', 'SeparableConvolution2D'].includes(name)) {
+  const args = callArguments(module, call);
+  const isOld = args.some(({ keyword }) => keyword !== undefined && KERAS_1_ARGUMENTS.includes(keyword));
+  if (name !== 'Convolution2D' && !(name === 'Conv2D' && isOld)) {
     return false;
   }
-  const args = callArguments(module, call);
   const rows = findArgument(args, '', 1)?.value.type;
   const columns = findArgument(args, '', 2)?.value.type;
   return rows === 'Number' && columns === 'Number';
