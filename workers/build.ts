@@ -10,6 +10,7 @@ import { packageRoot } from '../src/package-root.js';
 import { addEvent, type Build, type Run } from '../src/pipeline/run.js';
 import type { Inspection } from '../src/python/inspection.js';
 import { MainScriptError } from '../src/python/main-script.js';
+import { commandLine, isEmptyCommand } from '../src/python/render.js';
 import { PythonSyntaxError } from '../src/python/syntax.js';
 import { RepositoryConfigError, trainingLimits } from '../src/repository-config.js';
 import { setIncident } from '../src/store/incidents.js';
@@ -50,7 +51,15 @@ async function buildRun(context: WorkerContext, run: Run): Promise<Build> {
   // A person's push gives a container that was given up another chance.
   if (run.cause !== 'trial') await setIncident(context.store.redis, containerName(request), undefined);
   const container = await ensureContainer(context.docker, request);
-  return { main: inspection.main, environment: inspection.environment, image, container };
+  const { main, environment, command } = inspection;
+  return {
+    main,
+    environment,
+    image,
+    container,
+    ...(isEmptyCommand(command) ? {} : { command }),
+    commandLine: commandLine(main, command),
+  };
 }
 
 /** The built-in environment that matches the imports, with the packages on top that it lacks. */

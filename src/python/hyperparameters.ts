@@ -6,22 +6,37 @@ import type {
   HyperparameterOverrides,
   InspectionWarning,
   LiteralPlace,
+  ScriptCommand,
 } from './inspection.js';
 import { readParameter } from './parameter-files.js';
+import {
+  type CommandLine,
+  isOptional,
+  isTested,
+  type PassedSlot,
+  readCommandLine,
+  type Unclear,
+  valueOnCommandLine,
+} from './passed-values.js';
 import { type Module, type Project, placeInFile, positionInFile } from './project.js';
-import { overridden, rangeFor } from './ranges.js';
-import { type Carrier, type Origin, resolve } from './resolve.js';
+import { type Limits, limitedTo, overridden, rangeFor, withinRange } from './ranges.js';
+import { type Carrier, type Origin, type PassedValue, resolve } from './resolve.js';
 import { positionAt, type SyntaxNode, textOf } from './syntax.js';
 import { decodeText } from './text.js';
 import { type TunableUse, tunableUses } from './tunable-uses.js';
 
 export interface FoundHyperparameters {
   readonly hyperparameters: readonly Hyperparameter[];
+  readonly command: ScriptCommand;
   readonly warnings: readonly InspectionWarning[];
 }
 
 interface Candidate {
+  /** The file and the offset that put it in order and that a person is shown. */
+  readonly file: string;
+  readonly from: number;
   readonly place: LiteralPlace;
+  readonly written: string;
   readonly line: number;
   readonly column: number;
   readonly value: ParameterValue;
@@ -30,6 +45,10 @@ interface Candidate {
   readonly carriers: Carrier[];
   readonly uses: TunableUse[];
   readonly sinks: Set<SyntaxNode>;
+  /** For a value that is given on the command line, or in the environment. */
+  readonly slot?: PassedSlot;
+  /** The only values that the script accepts. */
+  readonly choices?: readonly ParameterValue[];
 }
 
 type ValueOrigin = Extract<Origin, { kind: 'literal' | 'entry' }>;
@@ -43,41 +62,167 @@ export function findHyperparameters(project: Project, overrides: HyperparameterO
   const candidates = new Map<string, Candidate>();
   const { uses, warnings: skipped } = tunableUses(project);
   warnings.push(...skipped);
+  const commandLine = readCommandLine(project);
   for (const use of uses) {
     for (const origin of resolve(project, use.module, use.value)) {
-      if (origin.kind === 'literal' || origin.kind === 'entry') {
-        addCandidate(project, candidates, use, origin);
-      } else if (origin.kind === 'unclear' || origin.kind === 'passed') {
-        warnUnclear(warnings, use, origin.kind === 'unclear' ? origin.reason : 'it is given on the command line');
+      const problem =
+        origin.kind === 'literal' || origin.kind === 'entry'
+          ? addWritten(project, candidates, commandLine, use, origin)
+          : origin.kind === 'passed'
+            ? addPassed(candidates, commandLine, use, origin)
+            : origin.kind === 'unclear'
+              ? origin
+              : undefined;
+      if (problem !== undefined) {
+        warnUnclear(warnings, use, problem.reason);
       }
     }
   }
-  const kept: { candidate: Candidate; unnamed: Omit<Hyperparameter, 'name' | 'parameter'>; build: Builder }[] = [];
+  const judged: Kept[] = [];
   for (const candidate of [...candidates.values()].sort(inSourceOrder(project))) {
-    const result = judge(project, candidate);
+    const result = judge(project, commandLine, candidate);
     if ('refusal' in result) {
-      warnings.push({ file: candidate.place.file, line: candidate.line, message: result.refusal });
+      warnings.push({ file: candidate.file, line: candidate.line, message: result.refusal });
     } else if (result.build !== undefined) {
-      kept.push({ candidate, unnamed: result.unnamed, build: result.build });
+      judged.push({ candidate, unnamed: result.unnamed, build: result.build });
+    }
+  }
+  const gaps = commandLine.gaps(judged.flatMap(({ candidate }) => candidate.slot ?? []));
+  const kept = judged.filter(({ candidate }) => !gaps.has(candidate.slot?.key ?? ''));
+  for (const { candidate, unnamed } of judged) {
+    const reason = gaps.get(candidate.slot?.key ?? '');
+    if (reason !== undefined) {
+      const message = `${unnamed.kind} is left alone: ${reason}; set arguments: in .pushtune.yml`;
+      warnings.push({ file: candidate.file, line: candidate.line, message });
     }
   }
   const names = nameAll(kept.map(({ candidate }) => baseName(candidate)));
-  const hyperparameters = kept.flatMap(({ unnamed, build }, index) => {
+  const named = kept.flatMap(({ candidate, unnamed, build }, index) => {
     const name = names[index] ?? '';
     const parameter = build(name);
-    return parameter === undefined ? [] : withOverride({ ...unnamed, name, parameter }, overrides);
+    return parameter === undefined
+      ? []
+      : [{ candidate, ...settled(candidate, { ...unnamed, name, parameter }, overrides) }];
   });
-  return { hyperparameters, warnings: distinct(warnings) };
+  const added = named.flatMap(({ candidate: { slot }, value, isOff }) =>
+    slot === undefined || slot.given !== undefined || (isOff && isOptional(slot)) ? [] : [{ slot, value }],
+  );
+  const { command, places } = commandLine.complete(added);
+  const hyperparameters = named.flatMap(({ candidate, hyperparameter, isOff }) => {
+    const place = places.get(candidate.slot?.key ?? '');
+    return isOff ? [] : [place === undefined ? hyperparameter : { ...hyperparameter, places: [place] }];
+  });
+  warnings.push(...commandLine.unfilled(new Set(added.map(({ slot }) => slot.key))));
+  return { hyperparameters, command, warnings: distinct(warnings) };
+}
+
+interface Kept {
+  readonly candidate: Candidate;
+  readonly unnamed: Omit<Hyperparameter, 'name' | 'parameter'>;
+  readonly build: Builder;
 }
 
 type Builder = (name: string) => Hyperparameter['parameter'] | undefined;
 
-function withOverride(hyperparameter: Hyperparameter, overrides: HyperparameterOverrides): readonly Hyperparameter[] {
-  const override = overrides[hyperparameter.name] ?? overrides[hyperparameter.kind];
-  if (override === undefined) {
-    return [hyperparameter];
+/** What a person's override makes of a hyperparameter. A value that nobody wrote moves into a person's range. */
+function settled(
+  { slot }: Candidate,
+  found: Hyperparameter,
+  overrides: HyperparameterOverrides,
+): { readonly hyperparameter: Hyperparameter; readonly value: ParameterValue; readonly isOff: boolean } {
+  const override = overrides[found.name] ?? overrides[found.kind];
+  if (override === undefined || override === 'off') {
+    return { hyperparameter: found, value: found.value, isOff: override === 'off' };
   }
-  return override === 'off' ? [] : [{ ...hyperparameter, parameter: overridden(hyperparameter.parameter, override) }];
+  const parameter = overridden(found.parameter, override);
+  const isWritten = slot === undefined || slot.given !== undefined;
+  const value = isWritten ? found.value : withinRange(parameter, found.value);
+  return { hyperparameter: { ...found, parameter, value }, value, isOff: false };
+}
+
+/** A default that something given on the command line replaces is no value of the script's any more. */
+function addWritten(
+  project: Project,
+  candidates: Map<string, Candidate>,
+  commandLine: CommandLine,
+  use: TunableUse,
+  origin: ValueOrigin,
+): Unclear | undefined {
+  for (const passed of origin.unless ?? []) {
+    const slot = commandLine.find(passed);
+    if ('reason' in slot && slot.mayBeGiven === true) {
+      return slot;
+    }
+    if ('given' in slot) {
+      return addSlot(candidates, use, slot, origin.through);
+    }
+  }
+  addCandidate(project, candidates, use, origin);
+  return undefined;
+}
+
+function addPassed(
+  candidates: Map<string, Candidate>,
+  commandLine: CommandLine,
+  use: TunableUse,
+  { passed, through }: Extract<Origin, { kind: 'passed' }>,
+): Unclear | undefined {
+  const slot = commandLine.find(passed);
+  if ('reason' in slot) {
+    return slot;
+  }
+  const reason = slot.given === undefined ? commandLine.whyFixed(passed) : undefined;
+  return reason === undefined
+    ? addSlot(candidates, use, slot, through)
+    : { reason: `${reason}; give it with arguments: in .pushtune.yml` };
+}
+
+function addSlot(
+  candidates: Map<string, Candidate>,
+  use: TunableUse,
+  slot: PassedSlot,
+  through: readonly Carrier[],
+): Unclear | undefined {
+  const known = candidates.get(slot.key);
+  if (known !== undefined) {
+    known.uses.push(use);
+    known.sinks.add(use.value);
+    known.carriers.push(...through);
+    return undefined;
+  }
+  const { module, node } = slot.passed;
+  const found = valueOnCommandLine(slot, use.kind);
+  if ('reason' in found) {
+    return found;
+  }
+  const choices = choicesOf(slot.passed);
+  const { value } = found;
+  // Where a value that is missing in the file is written follows when all of them are known.
+  const place = slot.given?.place ?? placeInFile(module, node.from, node.to);
+  if (place === undefined) {
+    return undefined;
+  }
+  candidates.set(slot.key, {
+    file: module.file,
+    from: node.from,
+    place,
+    written: slot.given?.text ?? String(value),
+    ...positionInFile(module, node.from),
+    value,
+    module: undefined,
+    node: undefined,
+    carriers: [...through],
+    uses: [use],
+    sinks: new Set([use.value]),
+    slot,
+    ...(choices === undefined ? {} : { choices }),
+  });
+  return undefined;
+}
+
+function choicesOf(passed: PassedValue | undefined): readonly ParameterValue[] | undefined {
+  const choices = passed?.by.type === 'option' ? passed.by.option.choices : undefined;
+  return choices === 'computed' ? undefined : choices;
 }
 
 function addCandidate(
@@ -90,6 +235,7 @@ function addCandidate(
   if (located === undefined) {
     return;
   }
+  const choices = choicesOf(origin.unless?.[0]);
   const key = `${located.place.file}:${located.place.from}`;
   const known = candidates.get(key);
   const carriers = [...origin.through];
@@ -101,12 +247,16 @@ function addCandidate(
   }
   candidates.set(key, {
     ...located,
+    file: located.place.file,
+    from: located.place.from,
+    written: located.place.written,
     value: origin.value,
     module: origin.kind === 'literal' ? origin.module : undefined,
     node: origin.kind === 'literal' ? origin.node : undefined,
     carriers,
     uses: [use],
     sinks: new Set([use.value]),
+    ...(choices === undefined ? {} : { choices }),
   });
 }
 
@@ -129,8 +279,8 @@ function locate(
 /** Main script first, then local modules in the order they are imported, then parameter files; by place in each. */
 function inSourceOrder(project: Project): (left: Candidate, right: Candidate) => number {
   const order = new Map(project.modules.map((module, index) => [module.file, index]));
-  const rank = (candidate: Candidate): number => order.get(candidate.place.file) ?? order.size;
-  return (left, right) => rank(left) - rank(right) || left.place.from - right.place.from;
+  const rank = (candidate: Candidate): number => order.get(candidate.file) ?? order.size;
+  return (left, right) => rank(left) - rank(right) || left.from - right.from;
 }
 
 /** Words in the name of a constant that say that it is not for tuning, whatever it is used for. */
@@ -150,13 +300,14 @@ const FIXED_WORDS = [
 
 function judge(
   project: Project,
+  commandLine: CommandLine,
   candidate: Candidate,
 ): { refusal: string } | { unnamed: Omit<Hyperparameter, 'name' | 'parameter'>; build: Builder | undefined } {
-  const { place, line, column, value, uses } = candidate;
+  const { file, place, written, line, column, uses, slot, choices } = candidate;
   const first = uses[0];
   const kinds = new Set(uses.map((use) => use.kind));
   if (first === undefined || kinds.size > 1) {
-    return { refusal: `${place.written} is used as ${[...kinds].join(' and ')}, so it is left alone` };
+    return { refusal: `${written} is used as ${[...kinds].join(' and ')}, so it is left alone` };
   }
   const kind = first.kind;
   const fixed = candidate.carriers
@@ -167,34 +318,48 @@ function judge(
   }
   const coupled: CoupledValue = {
     kind,
-    value,
+    value: candidate.value,
     module: candidate.module,
     node: candidate.node,
     carriers: candidate.carriers,
     sinks: candidate.sinks,
+    ...(slot === undefined ? {} : { reads: commandLine.readsOf(slot.passed) }),
   };
   const coupling = couplingOf(project, coupled);
   if (coupling.refusal !== undefined) {
-    return { refusal: `${kind} ${place.written} is left alone: ${coupling.refusal}` };
+    return { refusal: `${kind} ${written} is left alone: ${coupling.refusal}` };
   }
+  const isMissing = slot !== undefined && slot.given === undefined;
+  if (isMissing && isOptional(slot) && isTested(project, candidate.carriers)) {
+    return { refusal: `${kind} is left alone: the script does something else when it is not given` };
+  }
+  const value = isMissing ? withinLimits(candidate.value, coupling.limits) : candidate.value;
   const { argument, optimizer } = first;
   const request = {
     kind,
     value,
-    written: place.written,
+    written,
     limits: coupling.limits,
     ...(argument === undefined ? {} : { argument }),
     ...(optimizer === undefined ? {} : { optimizer }),
   };
-  const build: Builder = (name) => rangeFor({ ...request, name });
-  const unnamed = { kind, file: place.file, line, column, value, places: [place] };
+  const build: Builder = (name) => {
+    const range = rangeFor({ ...request, name });
+    return range === undefined || choices === undefined ? range : limitedTo(range, choices, value);
+  };
+  const unnamed = { kind, file, line, column, value, places: [place] };
   if (build('') !== undefined) {
     return { unnamed, build };
   }
   const isNarrowed = coupling.limits.low !== undefined || coupling.limits.high !== undefined;
   return isNarrowed
-    ? { refusal: `${kind} ${place.written} is left alone: the arithmetic that uses it leaves no other value` }
+    ? { refusal: `${kind} ${written} is left alone: the arithmetic that uses it leaves no other value` }
     : { unnamed, build: undefined };
+}
+
+/** A value that nobody wrote is chosen such that the arithmetic around it holds. */
+function withinLimits(value: ParameterValue, { low, high }: Limits): ParameterValue {
+  return typeof value === 'number' ? Math.min(Math.max(value, low ?? value), high ?? Infinity) : value;
 }
 
 function carrierName(carrier: Carrier): string {

@@ -39,6 +39,7 @@ export function inspectProject(files: ProjectFiles, options: InspectOptions = {}
     ...(requirements === undefined ? {} : { requirements }),
     environment: framework === 'none' ? 'sklearn' : framework,
     hyperparameters: found.hyperparameters,
+    command: found.command,
     metric: metricOf(project, framework, options.metric),
     warnings: [...severalCandidates(main, candidates), ...project.warnings, ...found.warnings],
   };
