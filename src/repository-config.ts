@@ -2,10 +2,11 @@
 import { parse } from 'yaml';
 import { z } from 'zod';
 import type { Config } from './config.js';
+import { commandFile, isSettableVariable } from './python/command-file.js';
 import { bytes, seconds } from './units.js';
 import { explainIssues } from './zod-issues.js';
 
-export const repositoryConfigName = '.pushtune.yml';
+export const repositoryConfigName = commandFile;
 
 const value = z.union([z.number(), z.string(), z.boolean(), z.array(z.union([z.number(), z.string(), z.boolean()]))]);
 
@@ -26,9 +27,19 @@ const hyperparameterSchema = z.union([
 
 const notifications = ['target_reached', 'budget_ended', 'failed', 'build_changed', 'container_restarted'] as const;
 
+const word = z.union([z.string(), z.number()]);
+const variableName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+  .refine(isSettableVariable, {
+    error: 'a variable that the container itself needs (PATH, HOME, PYTHONPATH, LD_…, PUSHTUNE_…) cannot be set',
+  });
+
 /** The schema of `.pushtune.yml`; `config/pushtune.schema.json` is generated from it. */
 export const repositoryConfigSchema = z.strictObject({
   main: z.string().min(1).optional(),
+  arguments: z.array(word).default([]),
+  variables: z.record(variableName, word).default({}),
   environment: z
     .strictObject({
       image: z.string().min(1).optional(),

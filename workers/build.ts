@@ -11,6 +11,7 @@ import { addEvent, type Build, type Run } from '../src/pipeline/run.js';
 import type { Inspection, ProjectFiles } from '../src/python/inspection.js';
 import { MainScriptError } from '../src/python/main-script.js';
 import { notebookScript, notebookScriptPath } from '../src/python/notebook-script.js';
+import { commandLine, isEmptyCommand } from '../src/python/render.js';
 import { PythonSyntaxError } from '../src/python/syntax.js';
 import { decodeText } from '../src/python/text.js';
 import { RepositoryConfigError, trainingLimits } from '../src/repository-config.js';
@@ -52,9 +53,17 @@ async function buildRun(context: WorkerContext, run: Run): Promise<Build> {
   // A person's push gives a container that was given up another chance.
   if (run.cause !== 'trial') await setIncident(context.store.redis, containerName(request), undefined);
   const container = await ensureContainer(context.docker, request);
-  const { main, environment } = inspection;
+  const { main, environment, command } = inspection;
   const script = await writeNotebookScript(context, run, files, main);
-  return { main, environment, image, container, ...(script === undefined ? {} : { script }) };
+  return {
+    main,
+    environment,
+    image,
+    container,
+    ...(script === undefined ? {} : { script }),
+    ...(isEmptyCommand(command) ? {} : { command }),
+    commandLine: commandLine(main, command),
+  };
 }
 
 /** A notebook is run as a script beside it. It is written anew each time, and to the run's folder alone. */

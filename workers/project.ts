@@ -40,15 +40,12 @@ export function readProject(files: ProjectFiles, inputShape?: readonly number[])
 
 /**
  * The files of a trial: the person's own version with the new values. All files that hold hyperparameters are given,
- * changed or not, so that what an earlier trial changed elsewhere does not stay.
+ * changed or not, so that what an earlier trial changed elsewhere does not stay. Undefined stands for a file that is
+ * not to be there: the person has none, and these values need none.
  */
-export function trialFiles(project: Project, values: Values): ReadonlyMap<string, Uint8Array> {
+export function trialFiles(project: Project, values: Values): ReadonlyMap<string, Uint8Array | undefined> {
   const edited = applyValues(project.files, project.hyperparameters, values);
-  const paths = new Set(project.hyperparameters.map(({ file }) => file));
-  return new Map(
-    [...paths].flatMap((path) => {
-      const bytes = edited.get(path) ?? project.files.get(path);
-      return bytes === undefined ? [] : [[path, bytes] as const];
-    }),
-  );
+  const places = project.hyperparameters.flatMap(({ places, repeated }) => [...places, repeated ?? []].flat());
+  const paths = new Set(places.map(({ file }) => file));
+  return new Map([...paths].map((path) => [path, edited.get(path) ?? project.files.get(path)]));
 }

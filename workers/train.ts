@@ -33,7 +33,13 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
   const folders = trainingFolders(context, run, build);
   const end = await followTraining(
     folders,
-    { run: run.id, main: build.script ?? build.main, arguments: [], timeoutSeconds: timeout },
+    {
+      run: run.id,
+      main: build.script ?? build.main,
+      arguments: build.command?.arguments ?? [],
+      environment: build.command?.variables ?? {},
+      timeoutSeconds: timeout,
+    },
     await logLength(redis, run.id),
     {
       onLog: async (offset, bytes) => {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from hooked import with_hooks
 
@@ -39,14 +39,17 @@ def train() -> int:
     print(f"pushtune: training with {script}", file=sys.stderr)
     os.chdir(WORKSPACE)
     sys.stderr.flush()
-    os.execvpe("python3", ["python3", "-u", script], with_hooks(os.environ))
+    settings = configured()
+    environment = {**os.environ, **(settings.get("variables") or {})}
+    arguments = settings.get("arguments") or []
+    os.execvpe("python3", ["python3", "-u", script, *arguments], with_hooks(environment))
 
 
 def find_main_script() -> str | None:
     """The path of the main script, relative to the workspace."""
-    configured = configured_main()
-    if configured is not None:
-        return configured
+    main = configured().get("main")
+    if isinstance(main, str) and main:
+        return main
     for name in USUAL_NAMES:
         if (WORKSPACE / name).is_file():
             return name
@@ -54,18 +57,18 @@ def find_main_script() -> str | None:
     return scripts[0] if len(scripts) == 1 else None
 
 
-def configured_main() -> str | None:
+def configured() -> dict[str, Any]:
+    """What .pushtune.yml says, every word of it as the text that is written there."""
     path = WORKSPACE / ".pushtune.yml"
     if not path.is_file():
-        return None
+        return {}
     # An image of the user's own need not have PyYAML.
     try:
         import yaml
     except ImportError:
-        return None
-    settings = yaml.safe_load(path.read_text(encoding="utf-8"))
-    main = settings.get("main") if isinstance(settings, dict) else None
-    return main if isinstance(main, str) else None
+        return {}
+    settings = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+    return settings if isinstance(settings, dict) else {}
 
 
 def run_command(arguments: list[str]) -> NoReturn:

@@ -12,6 +12,8 @@ export interface TrainingRequest {
   readonly run: string;
   readonly main: string;
   readonly arguments: readonly string[];
+  /** Variables of the script's environment, on top of the image's. */
+  readonly environment: Readonly<Record<string, string>>;
   readonly timeoutSeconds: number;
 }
 
@@ -114,7 +116,7 @@ async function readEnd(folders: TrainingFolders, path: string, longest: number):
 async function requestTraining(folders: TrainingFolders, request: TrainingRequest): Promise<void> {
   if ((await readResult(folders, request.run)) !== undefined) return;
   const owner = process.getuid?.() === 0 ? containerOwner() : undefined;
-  const text = JSON.stringify({ ...request, environment: {}, maximumStarts });
+  const text = JSON.stringify({ ...request, maximumStarts });
   await writeGuarded(folders.runs, `${request.run}/request.json`, text, owner);
   await writeGuarded(folders.agent, `requests/${request.run}`, '', owner);
 }

@@ -8,8 +8,8 @@ import { type Mirror, remoteHead } from './mirror.js';
 
 export interface CommitRequest {
   readonly parent: string;
-  /** The changed files: path → bytes. Files keep their mode. */
-  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** The changed files: path → bytes, or undefined for a file that is not to be there. Files keep their mode. */
+  readonly files: ReadonlyMap<string, Uint8Array | undefined>;
   readonly message: string;
   readonly author: Person;
 }
@@ -36,6 +36,10 @@ async function commitIn(mirror: Mirror, request: CommitRequest, scratch: string)
   const git = localGit(mirror.path, { GIT_INDEX_FILE: join(scratch, 'index') });
   await git.raw(['read-tree', request.parent]);
   for (const [path, bytes] of request.files) {
+    if (bytes === undefined) {
+      await git.raw(['update-index', '--force-remove', '--', path]);
+      continue;
+    }
     const blobFile = join(scratch, 'blob');
     await writeFile(blobFile, bytes);
     const blob = (await git.raw(['hash-object', '-w', '--no-filters', blobFile])).trim();

@@ -61,6 +61,14 @@ export interface Build {
   readonly image: string;
   /** Name of the container. */
   readonly container: string;
+  /** What the main script is given; absent when that is nothing. */
+  readonly command?: {
+    readonly arguments: readonly string[];
+    /** Environment variables by name. */
+    readonly variables: Readonly<Record<string, string>>;
+  };
+  /** The whole command line as a person would type it. */
+  readonly commandLine?: string;
 }
 
 export interface Run {

@@ -18,6 +18,8 @@ export interface CoupledValue {
   readonly module: Module | undefined;
   readonly node: SyntaxNode | undefined;
   readonly carriers: readonly Carrier[];
+  /** Further expressions that have the same value, as every `sys.argv[1]` has. */
+  readonly reads?: readonly Use[];
   /** Keyword arguments and positions that are known to take this very hyperparameter. */
   readonly sinks: ReadonlySet<SyntaxNode>;
 }
@@ -72,13 +74,18 @@ function narrower(left: Limits, right: Limits): Limits {
   return { ...(low === -Infinity ? {} : { low }), ...(high === Infinity ? {} : { high }) };
 }
 
-interface Use {
+export interface Use {
   readonly module: Module;
   readonly use: SyntaxNode;
 }
 
 function otherUses(project: Project, coupled: CoupledValue): readonly Use[] {
-  return coupled.carriers.flatMap((carrier) => {
+  return [...carrierUses(project, coupled.carriers), ...(coupled.reads ?? [])];
+}
+
+/** Every place that reads a value through one of the names, attributes or keys that carry it. */
+export function carrierUses(project: Project, carriers: readonly Carrier[]): readonly Use[] {
+  return carriers.flatMap((carrier) => {
     if (carrier.type === 'name') {
       return nameUses(project, carrier.module, carrier.binding).filter(({ use }) => !isAssigned(use));
     }

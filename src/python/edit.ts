@@ -1,5 +1,13 @@
 import type { ParameterValue, Values } from '../tuning/space.js';
-import type { BlockPlace, Hyperparameter, LiteralPlace, ProjectFiles, RepeatedBlocks } from './inspection.js';
+import { commandFile, commandProblem, formatWord, insertions, readCommandFile, scalarText } from './command-file.js';
+import type {
+  BlockPlace,
+  Hyperparameter,
+  LiteralPlace,
+  ProjectFiles,
+  RepeatedBlocks,
+  ScriptCommand,
+} from './inspection.js';
 import { formatLiteral, sameValue } from './literals.js';
 import { formatYaml } from './parameter-files.js';
 import { readModule } from './project.js';
@@ -16,7 +24,8 @@ export class EditRefusedError extends Error {
 
 /**
  * Writes values into the files that hold them, in the style of what stands there. Every byte outside of the literals
- * stays. A value that equals the written one changes nothing, so `values` of trial 0 give an empty map.
+ * stays. A value that equals the written one changes nothing, so `values` of trial 0 give an empty map. Values that are
+ * passed to the script are written into `.pushtune.yml`, which is made if it is missing.
  *
  * @param files the person's own version, the one that was inspected
  * @param values by name; hyperparameters without a value stay as they are
@@ -29,6 +38,7 @@ export function applyValues(
   values: Values,
 ): ReadonlyMap<string, Uint8Array> {
   const replacements = new Map<string, Replacement[]>();
+  const passed: PassedChange[] = [];
   for (const [name, value] of Object.entries(values)) {
     const hyperparameter = hyperparameters.find((candidate) => candidate.name === name);
     if (hyperparameter === undefined) {
@@ -38,8 +48,12 @@ export function applyValues(
       continue;
     }
     for (const place of hyperparameter.places) {
+      if (place.syntax === 'argument' || place.syntax === 'variable') {
+        passed.push({ name, place, value });
+        continue;
+      }
       checkPlace(files, place, name);
-      const text = formatAt(place, value, hyperparameter.value);
+      const text = formatAt(place.syntax, place.written, value, hyperparameter.value);
       replacements.set(place.file, [...(replacements.get(place.file) ?? []), { from: place.from, to: place.to, text }]);
     }
   }
@@ -51,13 +65,75 @@ export function applyValues(
       replacements.set(repeated.file, withBlocks(repeated, value, replacements.get(repeated.file) ?? []));
     }
   }
+  const command = passed.length === 0 ? undefined : changeCommand(files, passed);
+  if (command !== undefined) {
+    replacements.set(commandFile, [...(replacements.get(commandFile) ?? []), ...command.edits]);
+  }
   const changed = new Map<string, Uint8Array>();
   for (const [file, edits] of replacements) {
     const bytes = files.get(file) ?? new Uint8Array();
     changed.set(file, replaceInBytes(bytes, decodeText(bytes), edits));
   }
   checkResult(files, changed);
+  if (command !== undefined) {
+    const problem = commandProblem(files, new Map([...files, ...changed]), command.intended);
+    if (problem !== undefined) {
+      throw new EditRefusedError(
+        `The values cannot be written into ${commandFile}: ${problem}. Write arguments: and variables: there as plain lists, one value each.`,
+      );
+    }
+  }
   return changed;
+}
+
+interface PassedChange {
+  readonly name: string;
+  readonly place: LiteralPlace;
+  readonly value: ParameterValue;
+}
+
+/** What changes in `.pushtune.yml`, and the command line that it has to say afterwards. */
+function changeCommand(
+  files: ProjectFiles,
+  changes: readonly PassedChange[],
+): { readonly edits: readonly Replacement[]; readonly intended: ScriptCommand } {
+  const before = readCommandFile(files);
+  const words = before.arguments.map(({ text }) => text);
+  const variables = Object.fromEntries([...before.variables].map(([name, { text }]) => [name, text]));
+  const edits: Replacement[] = [];
+  const added = changes.find(({ place }) => place.passed?.added !== undefined)?.place.passed?.added;
+  const newWords = [...(added?.arguments ?? [])];
+  const newVariables = { ...added?.variables };
+  for (const { name, place, value } of changes) {
+    const { index, variable, added: isAdded } = place.passed ?? {};
+    const word = formatWord(value, place.written);
+    if (word === undefined) {
+      throw new EditRefusedError(`${name} cannot be ${JSON.stringify(value)}: a script is passed numbers and texts.`);
+    }
+    if (isAdded === undefined) {
+      checkPlace(files, place, name);
+      edits.push({ from: place.from, to: place.to, text: word.yaml });
+    }
+    if (variable !== undefined) {
+      (isAdded === undefined ? variables : newVariables)[variable] = word.text;
+    } else if (index !== undefined && isAdded === undefined) {
+      const old = words[index] ?? '';
+      words[index] = old.slice(0, old.length - scalarText(place.written).length) + word.text;
+    } else if (index !== undefined) {
+      newWords[index - words.length] = word.text;
+    }
+  }
+  const { text } = decodeText(files.get(commandFile) ?? new Uint8Array());
+  const inserted = added === undefined ? [] : insertions(text, { arguments: newWords, variables: newVariables });
+  if (inserted === undefined) {
+    throw new EditRefusedError(
+      `There is no place in ${commandFile} for what the script is passed; write arguments: [] and variables: {} there on lines of their own.`,
+    );
+  }
+  return {
+    edits: [...edits, ...inserted],
+    intended: { arguments: [...words, ...newWords], variables: { ...variables, ...newVariables } },
+  };
 }
 
 function checkPlace(files: ProjectFiles, place: LiteralPlace, name: string): void {
@@ -103,19 +179,24 @@ function replaceInText({ from: start, written }: BlockPlace, edits: readonly Rep
   return text + written.slice(done);
 }
 
-function formatAt(place: LiteralPlace, value: ParameterValue, read: ParameterValue): string {
-  switch (place.syntax) {
+function formatAt(
+  syntax: Exclude<LiteralPlace['syntax'], 'argument' | 'variable'>,
+  written: string,
+  value: ParameterValue,
+  read: ParameterValue,
+): string {
+  switch (syntax) {
     case 'python':
-      return formatLiteral(value, place.written, read);
+      return formatLiteral(value, written, read);
     case 'notebook': {
       // Inside of a JSON string: the Python text is escaped as JSON escapes it.
-      const written: string = JSON.parse(`"${place.written}"`);
-      return JSON.stringify(formatLiteral(value, written, read)).slice(1, -1);
+      const python: string = JSON.parse(`"${written}"`);
+      return JSON.stringify(formatLiteral(value, python, read)).slice(1, -1);
     }
     case 'json':
       return JSON.stringify(value);
     case 'yaml':
-      return formatYaml(value, place.written);
+      return formatYaml(value, written);
   }
 }
 

@@ -1,6 +1,5 @@
-import type { FeatureMap, FeatureMapSegment } from '../tuning/feature-map.js';
+import type { FeatureMap } from '../tuning/feature-map.js';
 import type { Condition, ParameterValue } from '../tuning/space.js';
-import type { LayerBlocks } from './blocks.js';
 import { type CoupledValue, couplingOf } from './couplings.js';
 import type {
   Hyperparameter,
@@ -8,14 +7,24 @@ import type {
   HyperparameterOverrides,
   InspectionWarning,
   LiteralPlace,
+  ScriptCommand,
 } from './inspection.js';
 import type { ValueOrigin } from './layer-arguments.js';
-import type { LayerLoop } from './layer-chains.js';
+import { conditionOf, networkHyperparameters } from './network-hyperparameters.js';
 import { readParameter } from './parameter-files.js';
+import {
+  type CommandLine,
+  isOptional,
+  isTested,
+  type PassedSlot,
+  readCommandLine,
+  type Unclear,
+  valueOnCommandLine,
+} from './passed-values.js';
 import { type Module, type Project, placeInFile, positionInFile } from './project.js';
-import { overridden, rangeFor } from './ranges.js';
-import { type Carrier, resolve } from './resolve.js';
-import { blockOf, blocksRange, featureMapOf, readStructure } from './structure.js';
+import { type Limits, limitedTo, overridden, rangeFor, withinRange } from './ranges.js';
+import { type Carrier, type Origin, type PassedValue, resolve } from './resolve.js';
+import { readStructure } from './structure.js';
 import { elementsOf, positionAt, type SyntaxNode, textOf } from './syntax.js';
 import { decodeText } from './text.js';
 import { type TunableUse, tunableUses } from './tunable-uses.js';
@@ -23,11 +32,16 @@ import { type TunableUse, tunableUses } from './tunable-uses.js';
 export interface FoundHyperparameters {
   readonly hyperparameters: readonly Hyperparameter[];
   readonly featureMaps: readonly FeatureMap[];
+  readonly command: ScriptCommand;
   readonly warnings: readonly InspectionWarning[];
 }
 
 interface Candidate {
+  /** The file and the offset that put it in order and that a person is shown. */
+  readonly file: string;
+  readonly from: number;
   readonly place: LiteralPlace;
+  readonly written: string;
   readonly line: number;
   readonly column: number;
   readonly value: ParameterValue;
@@ -36,6 +50,10 @@ interface Candidate {
   readonly carriers: Carrier[];
   readonly uses: TunableUse[];
   readonly sinks: Set<SyntaxNode>;
+  /** For a value that is given on the command line, or in the environment. */
+  readonly slot?: PassedSlot;
+  /** The only values that the script accepts. */
+  readonly choices?: readonly ParameterValue[];
 }
 
 /**
@@ -49,108 +67,203 @@ export function findHyperparameters(project: Project, overrides: HyperparameterO
   const { uses, warnings: skipped } = tunableUses(project);
   warnings.push(...skipped);
   const loops = structure.loops.map(({ module, loop }): TunableUse => ({ module, kind: 'layers', value: loop.count }));
+  const commandLine = readCommandLine(project);
   for (const use of [...uses, ...loops]) {
     for (const origin of resolve(project, use.module, use.value)) {
-      if (origin.kind === 'literal' || origin.kind === 'entry') {
-        addCandidate(project, candidates, use, origin);
-      } else if (origin.kind === 'unclear' || origin.kind === 'passed') {
-        warnUnclear(warnings, use, origin.kind === 'unclear' ? origin.reason : 'it is given on the command line');
+      const problem =
+        origin.kind === 'literal' || origin.kind === 'entry'
+          ? addWritten(project, candidates, commandLine, use, origin)
+          : origin.kind === 'passed'
+            ? addPassed(candidates, commandLine, use, origin)
+            : origin.kind === 'unclear'
+              ? origin
+              : undefined;
+      if (problem !== undefined) {
+        warnUnclear(warnings, use, problem.reason);
       }
     }
   }
-  const kept: { candidate: Candidate; unnamed: Omit<Hyperparameter, 'name' | 'parameter'>; build: Builder }[] = [];
+  const judged: Kept[] = [];
   for (const candidate of [...candidates.values()].sort(inSourceOrder(project))) {
     const isFixed = structure.loops.some(({ loop, mayGrow }) => !mayGrow && candidate.sinks.has(loop.count));
-    const result = judge(project, candidate, isFixed);
+    const result = judge(project, commandLine, candidate, isFixed);
     if ('refusal' in result) {
-      warnings.push({ file: candidate.place.file, line: candidate.line, message: result.refusal });
+      warnings.push({ file: candidate.file, line: candidate.line, message: result.refusal });
     } else if (result.build !== undefined) {
-      kept.push({ candidate, unnamed: result.unnamed, build: result.build });
+      judged.push({ candidate, unnamed: result.unnamed, build: result.build });
+    }
+  }
+  const gaps = commandLine.gaps(judged.flatMap(({ candidate }) => candidate.slot ?? []));
+  const kept = judged.filter(({ candidate }) => !gaps.has(candidate.slot?.key ?? ''));
+  for (const { candidate, unnamed } of judged) {
+    const reason = gaps.get(candidate.slot?.key ?? '');
+    if (reason !== undefined) {
+      const message = `${unnamed.kind} is left alone: ${reason}; set arguments: in .pushtune.yml`;
+      warnings.push({ file: candidate.file, line: candidate.line, message });
     }
   }
   const names = nameAll([
     ...kept.map(({ candidate }) => baseName(candidate)),
     ...structure.blocks.map(({ kind }) => kind),
   ]);
-  const nameByPlace = new Map(kept.map(({ candidate: { place } }, index) => [placeKey(place), names[index]]));
   const counted = structure.blocks.map((blocks, index) => ({ blocks, name: names[kept.length + index] ?? '' }));
-  const featureMaps = structure.shrinking.map(({ chain, layers }) => {
-    const counter = counted.find(({ blocks }) => blocks.kind === 'conv_blocks' && blocks.chain === chain);
-    const nameOf = (origin: ValueOrigin): string | undefined => {
-      const located = locate(project, origin);
-      return located === undefined ? undefined : nameByPlace.get(placeKey(located.place));
-    };
-    const loopCount = ({ count }: LayerLoop): Pick<FeatureMapSegment, 'counted' | 'passes'> => {
-      const index = kept.findIndex(({ candidate }) => candidate.sinks.has(count));
-      const { value } = kept[index]?.candidate ?? {};
-      return typeof value === 'number'
-        ? { passes: value, counted: { parameter: names[index] ?? '', block: 0, isLast: true } }
-        : { passes: Math.max(1, writtenCount(project, chain.module, count)) };
-    };
-    return { chain, map: featureMapOf(layers, counter, nameOf, loopCount), isComplete: layers.isComplete };
+  const named = kept.flatMap(({ candidate, unnamed, build }, index) => {
+    const name = names[index] ?? '';
+    const parameter = build(name);
+    const when = conditionOf(candidate.uses, counted);
+    return parameter === undefined
+      ? []
+      : [{ candidate, ...settled(candidate, { ...unnamed, name, parameter }, overrides, when) }];
   });
-  const hyperparameters = [
-    ...kept.flatMap(({ candidate, unnamed, build }, index) => {
-      const name = names[index] ?? '';
-      const parameter = build(name);
-      const when = conditionOf(candidate, counted);
-      return parameter === undefined ? [] : withOverride({ ...unnamed, name, parameter }, overrides, when);
-    }),
-    ...counted.flatMap(({ blocks, name }) => {
-      const followed = featureMaps.find(({ chain, isComplete }) => chain === blocks.chain && isComplete);
-      const parameter = blocksRange(name, blocks, followed?.map);
-      return parameter === undefined ? [] : withOverride({ ...describeBlocks(blocks), name, parameter }, overrides);
-    }),
-  ];
-  return { hyperparameters, featureMaps: featureMaps.map(({ map }) => map), warnings: distinct(warnings) };
-}
-
-/** How often a loop whose count is no hyperparameter is passed; 0 when that is not written. */
-function writtenCount(project: Project, module: Module, count: SyntaxNode): number {
-  const [origin, ...others] = resolve(project, module, count);
-  return origin?.kind === 'literal' && typeof origin.value === 'number' && others.length === 0 ? origin.value : 0;
+  const added = named.flatMap(({ candidate: { slot }, value, isOff }) =>
+    slot === undefined || slot.given !== undefined || (isOff && isOptional(slot)) ? [] : [{ slot, value }],
+  );
+  const { command, places } = commandLine.complete(added);
+  const literals = named.flatMap(({ candidate, hyperparameter, isOff }) => {
+    const place = places.get(candidate.slot?.key ?? '');
+    return isOff ? [] : [place === undefined ? hyperparameter : { ...hyperparameter, places: [place] }];
+  });
+  warnings.push(...commandLine.unfilled(new Set(added.map(({ slot }) => slot.key))));
+  const { counts, featureMaps } = networkHyperparameters(project, structure, counted, {
+    nameOf: (origin) => {
+      const located = locate(project, origin);
+      const key = located === undefined ? undefined : placeKey(located.place);
+      return names[kept.findIndex(({ candidate }) => placeKey(candidate.place) === key)];
+    },
+    takenBy: (expression) => {
+      const index = kept.findIndex(({ candidate }) => candidate.sinks.has(expression));
+      const name = names[index];
+      const value = kept[index]?.unnamed.value;
+      return name === undefined || value === undefined ? undefined : { name, value };
+    },
+  });
+  const hyperparameters = [...literals, ...counts.flatMap((count) => withOverride(count, overrides))];
+  return { hyperparameters, featureMaps, command, warnings: distinct(warnings) };
 }
 
 function placeKey({ file, from }: LiteralPlace): string {
   return `${file}:${from}`;
 }
 
-/** The number of blocks has no literal; it stands where the first block begins. */
-function describeBlocks({ chain, blocks, repeated }: LayerBlocks): Omit<Hyperparameter, 'name' | 'parameter'> {
-  const { module } = chain;
-  const start = positionInFile(module, blocks[0]?.[0]?.node.from ?? 0);
-  return { kind: 'layers', file: module.file, ...start, value: blocks.length, places: [], repeated };
-}
-
-/** A literal that only later blocks use means nothing once these are left out. */
-function conditionOf(
-  candidate: Candidate,
-  counted: readonly { readonly name: string; readonly blocks: LayerBlocks }[],
-): Condition | undefined {
-  for (const { blocks, name } of counted) {
-    const found = candidate.uses.map(({ module, value }) => blockOf(blocks, module, value));
-    const first = Math.min(...found.map((block) => block ?? 0));
-    if (first > 0) {
-      return { parameter: name, atLeast: first + 1 };
-    }
-  }
-  return undefined;
+interface Kept {
+  readonly candidate: Candidate;
+  readonly unnamed: Omit<Hyperparameter, 'name' | 'parameter'>;
+  readonly build: Builder;
 }
 
 type Builder = (name: string) => Hyperparameter['parameter'] | undefined;
 
-function withOverride(
-  hyperparameter: Hyperparameter,
-  overrides: HyperparameterOverrides,
-  when?: Condition,
-): readonly Hyperparameter[] {
+function withOverride(hyperparameter: Hyperparameter, overrides: HyperparameterOverrides): readonly Hyperparameter[] {
   const { name, kind, parameter } = hyperparameter;
   const override = overrides[name] ?? overrides[kind];
-  if (override === 'off') {
-    return [];
+  if (override === undefined) {
+    return [hyperparameter];
   }
-  const changed = override === undefined ? parameter : overridden(parameter, override);
-  return [{ ...hyperparameter, parameter: when === undefined ? changed : { ...changed, when } }];
+  return override === 'off' ? [] : [{ ...hyperparameter, parameter: overridden(parameter, override) }];
+}
+
+/** What a person's override makes of a hyperparameter. A value that nobody wrote moves into a person's range. */
+function settled(
+  { slot }: Candidate,
+  found: Hyperparameter,
+  overrides: HyperparameterOverrides,
+  when: Condition | undefined,
+): { readonly hyperparameter: Hyperparameter; readonly value: ParameterValue; readonly isOff: boolean } {
+  const override = overrides[found.name] ?? overrides[found.kind];
+  const condition = when === undefined ? {} : { when };
+  if (override === undefined || override === 'off') {
+    const hyperparameter = { ...found, parameter: { ...found.parameter, ...condition } };
+    return { hyperparameter, value: found.value, isOff: override === 'off' };
+  }
+  const parameter = { ...overridden(found.parameter, override), ...condition };
+  const isWritten = slot === undefined || slot.given !== undefined;
+  const value = isWritten ? found.value : withinRange(parameter, found.value);
+  return { hyperparameter: { ...found, parameter, value }, value, isOff: false };
+}
+
+/** A default that something given on the command line replaces is no value of the script's any more. */
+function addWritten(
+  project: Project,
+  candidates: Map<string, Candidate>,
+  commandLine: CommandLine,
+  use: TunableUse,
+  origin: ValueOrigin,
+): Unclear | undefined {
+  for (const passed of origin.unless ?? []) {
+    const slot = commandLine.find(passed);
+    if ('reason' in slot && slot.mayBeGiven === true) {
+      return slot;
+    }
+    if ('given' in slot) {
+      return addSlot(candidates, use, slot, origin.through);
+    }
+  }
+  addCandidate(project, candidates, use, origin);
+  return undefined;
+}
+
+function addPassed(
+  candidates: Map<string, Candidate>,
+  commandLine: CommandLine,
+  use: TunableUse,
+  { passed, through }: Extract<Origin, { kind: 'passed' }>,
+): Unclear | undefined {
+  const slot = commandLine.find(passed);
+  if ('reason' in slot) {
+    return slot;
+  }
+  const reason = slot.given === undefined ? commandLine.whyFixed(passed) : undefined;
+  return reason === undefined
+    ? addSlot(candidates, use, slot, through)
+    : { reason: `${reason}; give it with arguments: in .pushtune.yml` };
+}
+
+function addSlot(
+  candidates: Map<string, Candidate>,
+  use: TunableUse,
+  slot: PassedSlot,
+  through: readonly Carrier[],
+): Unclear | undefined {
+  const known = candidates.get(slot.key);
+  if (known !== undefined) {
+    known.uses.push(use);
+    known.sinks.add(use.value);
+    known.carriers.push(...through);
+    return undefined;
+  }
+  const { module, node } = slot.passed;
+  const found = valueOnCommandLine(slot, use.kind);
+  if ('reason' in found) {
+    return found;
+  }
+  const choices = choicesOf(slot.passed);
+  const { value } = found;
+  // Where a value that is missing in the file is written follows when all of them are known.
+  const place = slot.given?.place ?? placeInFile(module, node.from, node.to);
+  if (place === undefined) {
+    return undefined;
+  }
+  candidates.set(slot.key, {
+    file: module.file,
+    from: node.from,
+    place,
+    written: slot.given?.text ?? String(value),
+    ...positionInFile(module, node.from),
+    value,
+    module: undefined,
+    node: undefined,
+    carriers: [...through],
+    uses: [use],
+    sinks: new Set([use.value]),
+    slot,
+    ...(choices === undefined ? {} : { choices }),
+  });
+  return undefined;
+}
+
+function choicesOf(passed: PassedValue | undefined): readonly ParameterValue[] | undefined {
+  const choices = passed?.by.type === 'option' ? passed.by.option.choices : undefined;
+  return choices === 'computed' ? undefined : choices;
 }
 
 function addCandidate(
@@ -163,6 +276,7 @@ function addCandidate(
   if (located === undefined) {
     return;
   }
+  const choices = choicesOf(origin.unless?.[0]);
   const key = placeKey(located.place);
   const known = candidates.get(key);
   const carriers = [...origin.through];
@@ -177,12 +291,16 @@ function addCandidate(
   }
   candidates.set(key, {
     ...located,
+    file: located.place.file,
+    from: located.place.from,
+    written: located.place.written,
     value: origin.value,
     module: origin.kind === 'literal' ? origin.module : undefined,
     node: origin.kind === 'literal' ? origin.node : undefined,
     carriers,
     uses: [use],
     sinks: new Set(sinks),
+    ...(choices === undefined ? {} : { choices }),
   });
 }
 
@@ -205,8 +323,8 @@ function locate(
 /** Main script first, then local modules in the order they are imported, then parameter files; by place in each. */
 function inSourceOrder(project: Project): (left: Candidate, right: Candidate) => number {
   const order = new Map(project.modules.map((module, index) => [module.file, index]));
-  const rank = (candidate: Candidate): number => order.get(candidate.place.file) ?? order.size;
-  return (left, right) => rank(left) - rank(right) || left.place.from - right.place.from;
+  const rank = (candidate: Candidate): number => order.get(candidate.file) ?? order.size;
+  return (left, right) => rank(left) - rank(right) || left.from - right.from;
 }
 
 /** Words in the name of a constant that say that it is not for tuning, whatever it is used for. */
@@ -227,14 +345,15 @@ const FIXED_WORDS = [
 /** @param mayNotGrow whether more of it could leave nothing of the image */
 function judge(
   project: Project,
+  commandLine: CommandLine,
   candidate: Candidate,
   mayNotGrow: boolean,
 ): { refusal: string } | { unnamed: Omit<Hyperparameter, 'name' | 'parameter'>; build: Builder | undefined } {
-  const { place, line, column, value, uses } = candidate;
+  const { file, place, written, line, column, uses, slot, choices } = candidate;
   const first = uses[0];
   const kinds = new Set(uses.map((use) => use.kind));
   if (first === undefined || kinds.size > 1) {
-    return { refusal: `${place.written} is used as ${[...kinds].join(' and ')}, so it is left alone` };
+    return { refusal: `${written} is used as ${[...kinds].join(' and ')}, so it is left alone` };
   }
   const kind = first.kind;
   const fixed = candidate.carriers
@@ -245,37 +364,51 @@ function judge(
   }
   const coupled: CoupledValue = {
     kind,
-    value,
+    value: candidate.value,
     module: candidate.module,
     node: candidate.node,
     carriers: candidate.carriers,
     sinks: candidate.sinks,
+    ...(slot === undefined ? {} : { reads: commandLine.readsOf(slot.passed) }),
   };
   const coupling = couplingOf(project, coupled);
   if (coupling.refusal !== undefined) {
-    return { refusal: `${kind} ${place.written} is left alone: ${coupling.refusal}` };
+    return { refusal: `${kind} ${written} is left alone: ${coupling.refusal}` };
   }
+  const isMissing = slot !== undefined && slot.given === undefined;
+  if (isMissing && isOptional(slot) && isTested(project, candidate.carriers)) {
+    return { refusal: `${kind} is left alone: the script does something else when it is not given` };
+  }
+  const value = isMissing ? withinLimits(candidate.value, coupling.limits) : candidate.value;
   const { argument, optimizer } = first;
   const request = {
     kind,
     value,
-    written: place.written,
+    written,
     limits: mayNotGrow && typeof value === 'number' ? { ...coupling.limits, high: value } : coupling.limits,
     ...(argument === undefined ? {} : { argument }),
     ...(optimizer === undefined ? {} : { optimizer }),
   };
-  const build: Builder = (name) => rangeFor({ ...request, name });
+  const build: Builder = (name) => {
+    const range = rangeFor({ ...request, name });
+    return range === undefined || choices === undefined ? range : limitedTo(range, choices, value);
+  };
   const twins = uses.flatMap(({ module, twin }) =>
     twin === undefined ? [] : (placeInFile(module, twin.from, twin.to) ?? []),
   );
-  const unnamed = { kind, file: place.file, line, column, value, places: [place, ...twins] };
+  const unnamed = { kind, file, line, column, value, places: [place, ...twins] };
   if (build('') !== undefined) {
     return { unnamed, build };
   }
   const isNarrowed = coupling.limits.low !== undefined || coupling.limits.high !== undefined;
   return isNarrowed
-    ? { refusal: `${kind} ${place.written} is left alone: the arithmetic that uses it leaves no other value` }
+    ? { refusal: `${kind} ${written} is left alone: the arithmetic that uses it leaves no other value` }
     : { unnamed, build: undefined };
+}
+
+/** A value that nobody wrote is chosen such that the arithmetic around it holds. */
+function withinLimits(value: ParameterValue, { low, high }: Limits): ParameterValue {
+  return typeof value === 'number' ? Math.min(Math.max(value, low ?? value), high ?? Infinity) : value;
 }
 
 function carrierName(carrier: Carrier): string {

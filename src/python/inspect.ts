@@ -42,6 +42,7 @@ export function inspectProject(files: ProjectFiles, options: InspectOptions = {}
     environment: environmentOf(framework, requirements ?? []),
     hyperparameters: found.hyperparameters,
     featureMaps: found.featureMaps,
+    command: found.command,
     metric: metricOf(project, framework, options.metric),
     warnings: [
       ...severalCandidates(main, candidates),

@@ -23,14 +23,38 @@ export type HyperparameterKind =
 
 /**
  * Where a value stands in a file: characters `from`..`to` of the decoded text (a byte order mark not counted),
- * which read `written`. `syntax` says how a new value is spelt there; `notebook` is Python inside a JSON string.
+ * which read `written`. `syntax` says how a new value is spelt there; `notebook` is Python inside a JSON string,
+ * `argument` and `variable` are a word of the command line and an environment variable in `.pushtune.yml`.
  */
 export interface LiteralPlace {
   readonly file: string;
   readonly from: number;
   readonly to: number;
   readonly written: string;
-  readonly syntax: 'python' | 'notebook' | 'yaml' | 'json';
+  readonly syntax: 'python' | 'notebook' | 'yaml' | 'json' | 'argument' | 'variable';
+  /** For `argument` and `variable`. */
+  readonly passed?: PassedPlace;
+}
+
+/** Which word of the command line a place in `.pushtune.yml` is. */
+export interface PassedPlace {
+  /** 0-based place among the arguments, for `argument`. */
+  readonly index?: number;
+  /** The variable's name, for `variable`. */
+  readonly variable?: string;
+  /**
+   * All that Pushtune adds to the command line of `.pushtune.yml`; absent when the value stands in the file. It is
+   * written with the first value of these that changes; until then `from` and `to` of the place mean nothing.
+   */
+  readonly added?: ScriptCommand;
+}
+
+/** What a script is given when it runs. */
+export interface ScriptCommand {
+  /** The words after the script on its command line. */
+  readonly arguments: readonly string[];
+  /** Environment variables by name. */
+  readonly variables: Readonly<Record<string, string>>;
 }
 
 /** A stretch of a file: characters `from`..`to` of the decoded text, which read `written`. */
@@ -56,6 +80,7 @@ export interface RepeatedBlocks {
 export interface Hyperparameter {
   readonly name: string;
   readonly kind: HyperparameterKind;
+  /** Where it is read; for a value that is passed the script, though the value itself stands in `.pushtune.yml`. */
   readonly file: string;
   /** 1-based line of the literal. */
   readonly line: number;
@@ -102,6 +127,8 @@ export interface Inspection {
   readonly hyperparameters: readonly Hyperparameter[];
   /** How far the networks shrink their images, which limits what can be proposed. */
   readonly featureMaps: readonly FeatureMap[];
+  /** What the main script is run with: what `.pushtune.yml` says, and a value for each passed hyperparameter that it leaves out. */
+  readonly command: ScriptCommand;
   readonly metric: InspectedMetric;
   readonly warnings: readonly InspectionWarning[];
 }

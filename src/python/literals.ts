@@ -30,7 +30,7 @@ export function readLiteral(source: PythonSource, node: SyntaxNode): ParameterVa
 }
 
 /** Python's decimal numbers: digits with underscores, a fraction, an exponent. */
-function readNumber(text: string): number | undefined {
+export function readNumber(text: string): number | undefined {
   const plain = text.replaceAll('_', '');
   for (const character of plain) {
     if (!'0123456789.eE+-'.includes(character)) {
@@ -67,7 +67,9 @@ export function formatLiteral(value: ParameterValue, written: string, read: Para
     return written;
   }
   if (typeof value === 'number') {
-    return formatNumber(value, written);
+    // A number that the script reads from a text, as in int(os.environ.get('EPOCHS', '10')), stays in its quotes.
+    const inner = readString(written);
+    return inner === undefined ? formatNumber(value, written) : formatString(formatNumber(value, inner), written);
   }
   if (typeof value === 'string') {
     return formatString(value, written);

@@ -244,6 +244,32 @@ export function overridden(parameter: Parameter, override: Exclude<Hyperparamete
 }
 
 /**
+ * A range cut down to the values that the script accepts (`choices` of argparse): of names those that both know, spelt as
+ * the script does; of numbers all that the script names. Undefined when `value` is none of them or the only one.
+ */
+export function limitedTo(
+  parameter: Parameter,
+  choices: readonly ParameterValue[],
+  value: ParameterValue,
+): Parameter | undefined {
+  const known =
+    parameter.type === 'categorical' ? parameter.choices.map((choice) => String(choice).toLowerCase()) : undefined;
+  const kept = choices.filter((choice) =>
+    typeof value === 'number' ? typeof choice === 'number' : known?.includes(String(choice).toLowerCase()) === true,
+  );
+  const isPossible = kept.length > 1 && kept.includes(value);
+  return isPossible ? { name: parameter.name, type: 'categorical', choices: kept } : undefined;
+}
+
+/** The value of a range that is nearest to one that was not written by a person; its first choice otherwise. */
+export function withinRange(parameter: Parameter, value: ParameterValue): ParameterValue {
+  if (parameter.type === 'categorical') {
+    return parameter.choices.includes(value) ? value : (parameter.choices[0] ?? value);
+  }
+  return typeof value === 'number' ? Math.min(Math.max(value, parameter.low), parameter.high) : value;
+}
+
+/**
  * A suggested value as a person would write it: floats of a continuous range with three significant digits, still
  * within the range. Everything else is returned as it is.
  */

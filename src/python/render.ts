@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import type { Hyperparameter, Inspection, InspectionWarning } from './inspection.js';
+import type { Hyperparameter, Inspection, InspectionWarning, ScriptCommand } from './inspection.js';
 
 /** An inspection for a terminal: what was found, a table of the hyperparameters with `file:line`, and the warnings. */
 export function renderInspection(inspection: Inspection): string {
@@ -12,6 +12,7 @@ export function renderInspection(inspection: Inspection): string {
     `imports       ${imports.join(', ') || 'none'}`,
     `packages      ${(requirements ?? packages).join(', ') || 'none'}`,
     `environment   ${environment}`,
+    `command       ${commandLine(main, inspection.command)}`,
     `metric        ${metric.name} from ${metric.source}${metricPath}`,
     '',
     hyperparameters.length === 0 ? 'No hyperparameters were found.' : hyperparameterTable(hyperparameters),
@@ -46,9 +47,24 @@ function renderWarning({ file, line, message }: InspectionWarning): string {
   return `${place}${message}`;
 }
 
+/** The command line as a person would type it into a shell: `LR=0.1 python train.py --epochs 10`. */
+export function commandLine(main: string, command: ScriptCommand): string {
+  const variables = Object.entries(command.variables).map(([name, value]) => `${name}=${quoted(value)}`);
+  return [...variables, 'python', quoted(main), ...command.arguments.map(quoted)].join(' ');
+}
+
+function quoted(word: string): string {
+  return /^[A-Za-z0-9_./:=,@%+-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
+}
+
+export function isEmptyCommand({ arguments: words, variables }: ScriptCommand): boolean {
+  return words.length === 0 && Object.keys(variables).length === 0;
+}
+
 /** An inspection as the object that `pushtune inspect --json` prints. */
 export function inspectionToJson(inspection: Inspection): Readonly<Record<string, unknown>> {
-  const { main, candidates, framework, imports, packages, requirements, environment, metric, warnings } = inspection;
+  const { main, candidates, framework, imports, packages, requirements, environment, metric, warnings, command } =
+    inspection;
   return {
     main,
     candidates,
@@ -58,6 +74,7 @@ export function inspectionToJson(inspection: Inspection): Readonly<Record<string
     ...(requirements === undefined ? {} : { requirements }),
     environment,
     hyperparameters: inspection.hyperparameters.map(hyperparameterToJson),
+    ...(isEmptyCommand(command) ? {} : { command }),
     metric,
     warnings,
   };

@@ -1,6 +1,6 @@
 import type { ParameterValue } from '../tuning/space.js';
-import { type ArgparseOption, findOption } from './command-line.js';
-import { readLiteral } from './literals.js';
+import { type ArgparseOption, findOption, isDefaultReplaced } from './command-line.js';
+import { readLiteral, readNumber } from './literals.js';
 import { type ParameterPath, readParameter } from './parameter-files.js';
 import type { Module, Project } from './project.js';
 import { type Binding, lookUp, type Scope, scopeOf } from './scopes.js';
@@ -24,6 +24,19 @@ export type Carrier =
   | { readonly type: 'attribute'; readonly name: string }
   | { readonly type: 'key'; readonly name: string };
 
+/** Something that a script takes from its command line or its environment. */
+export interface PassedValue {
+  readonly module: Module;
+  /** Where it is read: the option's name in `add_argument`, `sys.argv[1]`, `os.environ['LR']`. */
+  readonly node: SyntaxNode;
+  readonly by:
+    | { readonly type: 'option'; readonly option: ArgparseOption; readonly parser: Binding | undefined }
+    | { readonly type: 'position'; readonly position: number }
+    | { readonly type: 'variable'; readonly variable: string };
+  /** The number that the script makes of the text; absent when it stays text. */
+  readonly conversion?: 'int' | 'float';
+}
+
 /** Where the value of an expression comes from. */
 export type Origin =
   | {
@@ -31,6 +44,8 @@ export type Origin =
       readonly module: Module;
       readonly node: SyntaxNode;
       readonly value: ParameterValue;
+      /** What takes the place of this default when it is given. */
+      readonly unless?: readonly PassedValue[];
       readonly through: readonly Carrier[];
     }
   | {
@@ -38,21 +53,20 @@ export type Origin =
       readonly file: string;
       readonly path: ParameterPath;
       readonly value: ParameterValue;
+      readonly unless?: readonly PassedValue[];
       readonly through: readonly Carrier[];
     }
-  | {
-      readonly kind: 'passed';
-      readonly module: Module;
-      readonly node: SyntaxNode;
-      readonly option?: string;
-      readonly position?: number;
-      readonly variable?: string;
-      readonly through: readonly Carrier[];
-    }
+  | { readonly kind: 'passed'; readonly passed: PassedValue; readonly through: readonly Carrier[] }
   | { readonly kind: 'unclear'; readonly reason: string }
   | { readonly kind: 'dictionary'; readonly module: Module; readonly node: SyntaxNode }
   | { readonly kind: 'parameters'; readonly file: string; readonly path: ParameterPath }
-  | { readonly kind: 'options'; readonly module: Module; readonly parser: Binding | undefined }
+  | {
+      readonly kind: 'options';
+      readonly module: Module;
+      readonly parser: Binding | undefined;
+      /** Whether they are read from the command line, and not from a list in the script. */
+      readonly isCommandLine: boolean;
+    }
   | { readonly kind: 'class'; readonly module: Module; readonly scope: Scope }
   | { readonly kind: 'module'; readonly module: Module };
 
@@ -206,6 +220,10 @@ function resolveMember(project: Project, module: Module, node: SyntaxNode, steps
   if (argv !== undefined) {
     return argv;
   }
+  const variable = environmentKey(module, node);
+  if (variable !== undefined) {
+    return passedValue({ module, node, by: { type: 'variable', variable } });
+  }
   if (last.type === 'PropertyName') {
     const name = textOf(module, last);
     const self = selfClass(module, object);
@@ -232,7 +250,7 @@ function memberOf(project: Project, origin: Origin, name: string, steps: number)
       const option = findOption(origin.module, origin.parser, name);
       return option === undefined
         ? unclear(`no option is called ${name}`)
-        : via(resolveOption(origin.module, option), { type: 'attribute', name });
+        : via(resolveOption(project, origin, option, name, steps), { type: 'attribute', name });
     }
     case 'parameters':
       return entryOf(project, origin, name, steps);
@@ -356,7 +374,7 @@ function resolveCall(project: Project, module: Module, node: SyntaxNode, steps: 
   }
   if (callee.type === 'VariableName') {
     if (CONVERSIONS.includes(name) && first !== undefined && args.length === 1) {
-      return resolve(project, module, first.value, steps + 1);
+      return converted(resolve(project, module, first.value, steps + 1), name);
     }
     if (name === 'dict') {
       return [{ kind: 'dictionary', module, node }];
@@ -375,22 +393,21 @@ function resolveCall(project: Project, module: Module, node: SyntaxNode, steps: 
   if (object !== undefined && (name === 'parse_args' || name === 'parse_known_args')) {
     const parser =
       object.type === 'VariableName' ? lookUp(scopeOf(module, object), textOf(module, object))[0] : undefined;
-    return [{ kind: 'options', module, parser }];
+    const isCommandLine = readsCommandLine(project, module, findArgument(args, 'args', 0)?.value);
+    return [{ kind: 'options', module, parser, isCommandLine }];
+  }
+  const variable = environmentKey(module, node);
+  if (variable !== undefined) {
+    const passed: PassedValue = { module, node, by: { type: 'variable', variable } };
+    return defaultOr(project, module, args[1]?.value, passed, steps);
   }
   if (object !== undefined && name === 'get' && first !== undefined) {
-    const environment = resolveEnvironment(module, callee, first.value);
-    if (environment !== undefined) {
-      return environment;
-    }
     const key = readLiteral(module, first.value);
     const found =
       typeof key === 'string'
         ? resolve(project, module, object, steps + 1).flatMap((origin) => entryOf(project, origin, key, steps))
         : [];
     return found.length > 0 ? found : unclear('it is computed');
-  }
-  if (name === 'getenv' && first !== undefined) {
-    return resolveEnvironment(module, callee, first.value) ?? unclear('it is computed');
   }
   const returned = returnedParameters(project, module, callee, steps);
   if (returned !== undefined) {
@@ -495,51 +512,150 @@ function openedAs(module: Module, name: SyntaxNode): SyntaxNode | undefined {
   return statement.children[index - 2];
 }
 
-function resolveOption(module: Module, option: ArgparseOption): readonly Origin[] {
-  if (option.value !== undefined && option.defaultNode !== undefined) {
-    return [{ kind: 'literal', module, node: option.defaultNode, value: option.value, through: [] }];
+function resolveOption(
+  project: Project,
+  { module, parser, isCommandLine }: Extract<Origin, { kind: 'options' }>,
+  option: ArgparseOption,
+  name: string,
+  steps: number,
+): readonly Origin[] {
+  if (isDefaultReplaced(module, name)) {
+    return unclear(`set_defaults() gives ${name} another default`);
   }
-  if (option.defaultNode !== undefined) {
-    return unclear('its default is computed');
+  const conversion = option.type === 'int' || option.type === 'float' ? { conversion: option.type } : {};
+  const passed: PassedValue = { module, node: option.nameNode, by: { type: 'option', option, parser }, ...conversion };
+  const origins = defaultOr(project, module, option.defaultNode, passed, steps);
+  if (isCommandLine) {
+    return 'conversion' in conversion ? converted(origins, conversion.conversion) : origins;
   }
-  return [
-    {
-      kind: 'passed',
-      module,
-      node: option.call,
-      ...(option.flag === undefined ? { position: option.position } : { option: option.flag }),
-      through: [],
-    },
-  ];
+  return origins.map((origin) =>
+    origin.kind === 'passed'
+      ? { kind: 'unclear', reason: 'the script reads its options from a list of its own' }
+      : origin,
+  );
+}
+
+function passedValue(passed: PassedValue): readonly Origin[] {
+  return [{ kind: 'passed', passed, through: [] }];
+}
+
+/** A default that is written somewhere is edited there; without one, or with a computed one, the value is passed. */
+function defaultOr(
+  project: Project,
+  module: Module,
+  fallback: SyntaxNode | undefined,
+  passed: PassedValue,
+  steps: number,
+): readonly Origin[] {
+  const origins =
+    fallback === undefined || fallback.type === 'None' ? [] : resolve(project, module, fallback, steps + 1);
+  const written = origins.flatMap((origin) =>
+    origin.kind === 'literal' || origin.kind === 'entry'
+      ? [{ ...origin, unless: [passed, ...(origin.unless ?? [])] }]
+      : [],
+  );
+  return written.length > 0 && written.length === origins.length ? written : passedValue(passed);
+}
+
+/** What `int(…)` and `float(…)` make of a text; `str(…)` and a number stay what they are. */
+function converted(origins: readonly Origin[], conversion: string): readonly Origin[] {
+  if (conversion !== 'int' && conversion !== 'float') {
+    return origins;
+  }
+  const readAs = (passed: PassedValue): PassedValue => ({
+    ...passed,
+    conversion: passed.conversion === 'int' ? 'int' : conversion,
+  });
+  return origins.map((origin) => {
+    if (origin.kind === 'passed') {
+      return { ...origin, passed: readAs(origin.passed) };
+    }
+    if (origin.kind !== 'literal' && origin.kind !== 'entry') {
+      return origin;
+    }
+    const number = typeof origin.value === 'string' ? readNumber(origin.value) : undefined;
+    return {
+      ...origin,
+      ...(number === undefined ? {} : { value: number }),
+      ...(origin.unless === undefined ? {} : { unless: origin.unless.map(readAs) }),
+    };
+  });
+}
+
+/** The full name of what is imported: `sys.argv` for `argv` after `from sys import argv`. */
+export function importedName(module: Module, node: SyntaxNode): string | undefined {
+  const [root, ...rest] = dottedName(module, node) ?? [];
+  const bindings = root === undefined ? [] : lookUp(scopeOf(module, node), root);
+  const imported = bindings[0]?.imported;
+  if (imported === undefined || bindings.some((binding) => binding.kind !== 'import')) {
+    return undefined;
+  }
+  return [imported.module, ...(imported.member === undefined ? [] : [imported.member]), ...rest].join('.');
 }
 
 /** `sys.argv[1]` */
 function resolveSystemArgument(module: Module, node: SyntaxNode): readonly Origin[] | undefined {
-  const [object, bracket, index] = node.children;
-  if (object === undefined || bracket?.type !== '[' || index?.type !== 'Number') {
-    return undefined;
-  }
-  if (dottedName(module, object)?.at(-1) !== 'argv') {
-    return undefined;
-  }
-  return [{ kind: 'passed', module, node, position: Number(textOf(module, index)), through: [] }];
+  const position = systemArgument(module, node);
+  return position === undefined ? undefined : passedValue({ module, node, by: { type: 'position', position } });
 }
 
-/** `os.environ.get('LR', 0.1)`, `os.getenv('LR')` */
-function resolveEnvironment(module: Module, callee: SyntaxNode, key: SyntaxNode): readonly Origin[] | undefined {
-  const name = dottedName(module, callee);
-  const variable = readLiteral(module, key);
-  const isEnvironment = name?.at(-2) === 'environ' || name?.at(-1) === 'getenv';
-  const call = callee.parent;
-  if (!isEnvironment || typeof variable !== 'string' || call === undefined) {
+/** The 1-based position that `sys.argv[…]` reads; the script's own name is no argument. */
+export function systemArgument(module: Module, node: SyntaxNode): number | undefined {
+  const [object, bracket, index, close] = node.children;
+  if (node.type !== 'MemberExpression' || object === undefined || bracket?.type !== '[' || close?.type !== ']') {
     return undefined;
   }
-  const fallback = callArguments(module, call)[1]?.value;
-  const value = fallback === undefined ? undefined : readLiteral(module, fallback);
-  if (fallback !== undefined && typeof value === 'number') {
-    return [{ kind: 'literal', module, node: fallback, value, through: [] }];
+  const position = index?.type === 'Number' ? readLiteral(module, index) : undefined;
+  const isPosition = typeof position === 'number' && Number.isInteger(position) && position > 0;
+  return isPosition && importedName(module, object) === 'sys.argv' ? position : undefined;
+}
+
+/** The variable that `os.environ['LR']`, `os.environ.get('LR', 0.1)` or `os.getenv('LR')` reads. */
+export function environmentKey(module: Module, node: SyntaxNode): string | undefined {
+  const [object, bracket, key] = node.children;
+  let variable: SyntaxNode | undefined;
+  if (node.type === 'MemberExpression' && object !== undefined && bracket?.type === '[') {
+    variable = importedName(module, object) === 'os.environ' ? key : undefined;
+  } else if (node.type === 'CallExpression' && object !== undefined) {
+    const isRead = ['os.environ.get', 'os.getenv'].includes(importedName(module, object) ?? '');
+    variable = isRead ? findArgument(callArguments(module, node), 'key', 0)?.value : undefined;
   }
-  return [{ kind: 'passed', module, node: call, variable, through: [] }];
+  const name = variable === undefined ? undefined : readLiteral(module, variable);
+  return typeof name === 'string' ? name : undefined;
+}
+
+/** Whether `parse_args(…)` reads the command line: without an argument, with `None`, or with `sys.argv[1:]`. */
+export function readsCommandLine(project: Project, module: Module, given: SyntaxNode | undefined, steps = 0): boolean {
+  if (given === undefined || given.type === 'None') {
+    return true;
+  }
+  const [object, bracket, start, colon, close] = given.children;
+  if (given.type === 'MemberExpression' && object !== undefined) {
+    const isRest = bracket?.type === '[' && colon?.type === ':' && close?.type === ']' && given.children.length === 5;
+    return (
+      isRest && start !== undefined && textOf(module, start) === '1' && importedName(module, object) === 'sys.argv'
+    );
+  }
+  if (given.type !== 'VariableName' || steps > 3) {
+    return false;
+  }
+  const [binding, ...others] = lookUp(scopeOf(module, given), textOf(module, given));
+  if (binding === undefined || others.length > 0) {
+    return false;
+  }
+  if (binding.kind === 'assignment') {
+    return binding.value !== undefined && readsCommandLine(project, module, binding.value, steps + 1);
+  }
+  const calls = binding.kind === 'parameter' ? callsOf(project, binding.scope) : undefined;
+  if (calls === undefined) {
+    return false;
+  }
+  const parameters = [...binding.scope.bindings.values()].flat().filter((other) => other.kind === 'parameter');
+  return calls.every(({ module: caller, call }) => {
+    const argument = findArgument(callArguments(caller, call), binding.name, parameters.indexOf(binding));
+    const isGiven = argument !== undefined || binding.value !== undefined;
+    return isGiven && readsCommandLine(project, caller, argument?.value ?? binding.value, steps + 1);
+  });
 }
 
 /** What the callers of a function pass for one of its parameters, or its default when no caller passes it. */

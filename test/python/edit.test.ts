@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { commandFile } from '../../src/python/command-file.js';
 import { applyValues, EditRefusedError } from '../../src/python/edit.js';
 import { inspectProject } from '../../src/python/inspect.js';
 import type { Hyperparameter } from '../../src/python/inspection.js';
@@ -56,7 +57,8 @@ describe('an edit of every fixture', () => {
           assert.deepEqual(found.value, values[hyperparameter.name]);
         }
       }
-      for (const [file, bytes] of changed) {
+      // What is passed may need new lines in .pushtune.yml; its edits have tests of their own.
+      for (const [file, bytes] of [...changed].filter(([name]) => name !== commandFile)) {
         const before = Buffer.from(files.get(file) ?? []).toString('latin1');
         const text = Buffer.from(bytes).toString('latin1');
         const lines = new Set(hyperparameters.filter((h) => h.file === file).map((h) => h.line));

@@ -19,6 +19,8 @@ export interface ExpectedInspection {
   readonly environment: string;
   /** `file:line:column name value range`, as in `train.py:7:9 epochs 10 int 5..20 log`. */
   readonly hyperparameters: readonly string[];
+  /** The command line, where the script is given anything. */
+  readonly command?: string;
   readonly warnings: readonly string[];
 }
 

@@ -1,4 +1,5 @@
 import type { Inspection } from '../../src/python/inspection.js';
+import { commandLine, isEmptyCommand } from '../../src/python/render.js';
 import type { Parameter } from '../../src/tuning/space.js';
 import type { ExpectedInspection } from './fixtures.js';
 
@@ -12,6 +13,7 @@ export function summarize(inspection: Inspection): ExpectedInspection {
       ({ file, line, column, name, value, parameter }) =>
         `${file}:${line}:${column} ${name} ${JSON.stringify(value)} ${rangeText(parameter)}`,
     ),
+    ...(isEmptyCommand(inspection.command) ? {} : { command: commandLine(inspection.main, inspection.command) }),
     warnings: inspection.warnings.map(({ file, line, message }) => `${file ?? ''}:${line ?? ''} ${message}`),
   };
 }
