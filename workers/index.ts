@@ -1,12 +1,13 @@
 /** A worker process: takes every stage's jobs, and looks after its host's containers. */
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { cp, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ConnectionOptions, type Job, Worker, type WorkerOptions } from 'bullmq';
 import Docker from 'dockerode';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Config } from '../src/config.js';
+import { filesIn } from '../src/container/folders.js';
 import { statusReporter } from '../src/git/commit-status.js';
 import { credentialSource } from '../src/git/credentials.js';
 import { packageRoot } from '../src/package-root.js';
@@ -121,13 +122,12 @@ async function scheduleMonitor(store: Store, host: string): Promise<void> {
  */
 async function installTrainer(data: string): Promise<string> {
   const source = join(packageRoot(), 'docker', 'trainer');
-  const names = (await readdir(source)).filter((name) => name.endsWith('.py')).sort();
+  const paths = await filesIn(source);
   const hash = createHash('sha256');
-  for (const name of names) hash.update(name).update(await readFile(join(source, name)));
+  for (const path of paths) hash.update(path).update(await readFile(join(source, path)));
   const target = join(data, 'trainer', hash.digest('hex').slice(0, 12));
   const temporary = `${target}.${process.pid}`;
-  await mkdir(temporary, { recursive: true });
-  for (const name of names) await cp(join(source, name), join(temporary, name));
+  for (const path of paths) await cp(join(source, path), join(temporary, path));
   // Another worker may have installed the same content already.
   await rename(temporary, target).catch(() => rm(temporary, { recursive: true, force: true }));
   return target;

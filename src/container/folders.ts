@@ -1,8 +1,8 @@
 /** Where everything lies below the data directory, and whom the folders of trainings belong to. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, readdir } from 'node:fs/promises';
+import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import type { Owner } from './guarded-files.js';
 
@@ -51,4 +51,14 @@ export async function giveToContainer(folder: string): Promise<void> {
 export async function makeContainerFolder(folder: string): Promise<void> {
   const made = await mkdir(folder, { recursive: true });
   if (made !== undefined) await giveToContainer(folder);
+}
+
+/** Paths of the files in a folder and below it, relative to it and sorted; without what Python compiles beside them. */
+export async function filesIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+    .filter((path) => !path.includes('__pycache__'))
+    .sort();
 }

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import type Docker from 'dockerode';
 import { pack } from 'tar-fs';
 import { packageRoot } from '../package-root.js';
-import { scratchFolder } from './folders.js';
+import { filesIn, scratchFolder } from './folders.js';
 
 export interface ImageOptions {
   /** Pushtune's data directory, which caches downloaded wheels. */
@@ -50,7 +50,7 @@ export async function ensureEnvironmentImage(
     if (await hasImage(docker, tag)) return { tag, built: false };
     const packages = await ensurePackages(docker, base, folder, options);
     await inContext(options.dataDirectory, async (context) => {
-      await cp(trainer, join(context, 'trainer'), { recursive: true, filter: (path) => !path.includes('__pycache__') });
+      for (const path of await filesIn(trainer)) await cp(join(trainer, path), join(context, 'trainer', path));
       for (const name of await readdir(folder)) await copyFile(join(folder, name), join(context, name));
       await buildImage(docker, context, tag, packages, options);
     });
@@ -310,10 +310,7 @@ async function linkFiles(from: string, to: string, wanted: (name: string) => boo
 async function hashOf(texts: readonly string[], folders: readonly string[]): Promise<string> {
   const parts: (string | Buffer)[] = [...texts];
   for (const folder of folders) {
-    const entries = await readdir(folder, { withFileTypes: true });
-    for (const { name } of entries.filter((entry) => entry.isFile()).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      parts.push(name, await readFile(join(folder, name)));
-    }
+    for (const path of await filesIn(folder)) parts.push(path, await readFile(join(folder, path)));
   }
   return digest(parts);
 }
