@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from hooked import with_hooks
+
 POLL_SECONDS = 0.1
 HEARTBEAT_SECONDS = 1.0
 # Between SIGTERM and SIGKILL, as long as a script may take to clean up.
@@ -76,7 +78,7 @@ def train(run: Path) -> None:
         process = subprocess.Popen(
             [sys.executable, "-u", settings["main"], *settings["arguments"]],
             cwd=run / "workspace",
-            env=script_environment(settings),
+            env=script_environment(settings, run),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -90,11 +92,12 @@ def train(run: Path) -> None:
     write_result(run, exit_code=code, reason=reason, seconds=seconds, starts=starts, usage=usage)
 
 
-def script_environment(settings: dict[str, Any]) -> dict[str, str]:
-    """The image's environment, without what only concerns the agent."""
+def script_environment(settings: dict[str, Any], run: Path) -> dict[str, str]:
+    """The image's environment, without what only concerns the agent, and with the hooks, which report to the run."""
     own = {"PUSHTUNE_RUNS", "PUSHTUNE_AGENT"}
     inherited = {name: value for name, value in os.environ.items() if name not in own}
-    return {**inherited, **settings.get("environment", {})}
+    wanted = {**inherited, **settings.get("environment", {})}
+    return {**with_hooks(wanted), "PUSHTUNE_EVENTS": str(run / "events.jsonl")}
 
 
 def follow(process: subprocess.Popen[bytes], run: Path, deadline: float) -> tuple[str, os.struct_rusage | None]:

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from hooked import with_hooks
+
 WORKSPACE = Path("/workspace")
 USUAL_NAMES = ("train.py", "main.py", "model.py")
 
@@ -37,7 +39,7 @@ def train() -> int:
     print(f"pushtune: training with {script}", file=sys.stderr)
     os.chdir(WORKSPACE)
     sys.stderr.flush()
-    os.execvp("python3", ["python3", "-u", script])
+    os.execvpe("python3", ["python3", "-u", script], with_hooks(os.environ))
 
 
 def find_main_script() -> str | None:
