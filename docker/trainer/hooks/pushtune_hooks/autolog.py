@@ -36,7 +36,7 @@ def patch(module: ModuleType) -> None:
 
 
 def reporter_class(callback: type) -> type:
-    class Reporter(callback):  # type: ignore[misc]
+    class Reporter(callback):
         """Reports what happens to the list of callbacks that it is in."""
 
         fit: int | None = None

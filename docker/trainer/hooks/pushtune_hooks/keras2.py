@@ -1,7 +1,7 @@
-"""Lets scripts for Keras 1 and 2 train under Keras 3: finds modules and names that are gone.
+"""Lets scripts for Keras 1 and 2 train under Keras 3: finds the modules and names that are gone.
 
-What the names meant stands in `old_names`, what calls and classes have to be told in `old_calls` and the modules that it
-names. Everything here is asked only for what Keras 3 does not have, so a script of today never comes here.
+Where they are now stands in `old_names`. What is called otherwise now is the matter of `old_calls`, `old_training` and
+`old_saving`. What can't be said in Keras 3 is left alone, so that Keras' own error explains it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import importlib
 import os
 import sys
 from importlib import metadata
+from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, Callable
@@ -107,7 +108,7 @@ def answer_missing(module: ModuleType, find: Callable[[str], Any]) -> None:
             return before(name)
         raise AttributeError(f"module {module.__name__!r} has no attribute {name!r}")
 
-    module.__getattr__ = find_missing  # type: ignore[method-assign]
+    module.__getattr__ = find_missing
 
 
 def find_attribute(module: str, root: str, path: str, name: str) -> Any:
@@ -227,7 +228,7 @@ class Alias(ModuleType):
 
     def __getattr__(self, name: str) -> Any:
         if name == "__all__":
-            return list(self._names) or sorted({public for module in self._modules() for public in public_names(module)})
+            return list(self._names) or sorted({name for module in self._modules() for name in public_names(module)})
         if not name.startswith("__") and (not self._names or name in self._names):
             for module in self._modules():
                 try:
@@ -251,7 +252,7 @@ def public_names(module: ModuleType) -> list[str]:
     return list(listed) if listed is not None else [name for name in dir(module) if not name.startswith("_")]
 
 
-class AliasLoader:
+class AliasLoader(Loader):
     def __init__(self, finders: list[Callable[[], ModuleType]], names: tuple[str, ...]) -> None:
         self.finders = finders
         self.names = names

@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from typing import Any, Callable, Union
+from typing import Any, Callable, Mapping, Union
 
 from .events import used
 
-# What is said instead: another keyword, or a function of the value that returns the keywords to pass (`{}` for none), or
-# None when the value can't be said in Keras 3; then Keras' own error stands.
+# What is said instead: another keyword, or a function of the value that returns the keywords to pass (`{}` for none).
+# It returns None when the value can't be said in Keras 3; then Keras' own error stands.
 Rule = Union[str, Callable[[Any], Union["dict[str, Any]", None]]]
-Rules = dict[str, Rule]
+Rules = Mapping[str, Rule]
 # Changes arguments as a whole: takes and returns the positional ones, and changes the others in place.
 Step = Callable[[Any, "tuple[Any, ...]", "dict[str, Any]"], "tuple[Any, ...]"]
 
@@ -63,7 +63,7 @@ def adapt(owner: Any, name: str, rules: Rules, step: Step | None = None, label: 
         return original(*arguments, **keywords)
 
     # Keras keeps a layer's arguments by the names that it sees in the signature.
-    adapted.__signature__ = inspect.signature(original)  # type: ignore[attr-defined]
+    adapted.__signature__ = inspect.signature(original)
     setattr(owner, name, filter_traceback(adapted) if filtered else adapted)
 
 

@@ -1,7 +1,7 @@
-"""Arguments and methods of Keras 1 and 2 that Keras 3 does not take any more, and what they are said with now.
+"""Arguments of Keras 1 and 2 that Keras 3 does not take any more, and how the same is said now.
 
-Each class and method is wrapped once, when the script has imported Keras; what is not asked for costs a look at the names
-of the arguments.
+Each class and method is wrapped once, when the script has imported Keras. A call of today then costs a look at the
+names of its arguments.
 """
 
 from __future__ import annotations
@@ -123,11 +123,17 @@ def patch_layers() -> None:
 
     adapt(layers.Layer, "add_weight", {}, take_positional_weight)
     adapt(layers.Layer, "add_variable", {}, take_positional_weight)
-    # Not `Layer` itself: its warnings name the line that calls it.
-    for name, layer in list(vars(layers).items()):
-        if isinstance(layer, type) and "__init__" in vars(layer) and layer is not layers.Layer and name == layer.__name__:
+    for name, layer in vars(layers).items():
+        # Not `Layer` itself, whose warnings name the line that calls it, and no class twice that has two names.
+        if (
+            isinstance(layer, type)
+            and layer is not layers.Layer
+            and name == layer.__name__
+            and "__init__" in vars(layer)
+        ):
             step = steps.get(name)
-            adapt(layer, "__init__", LAYERS.get(name, {}), both(take_layer_arguments, step) if step else take_layer_arguments)
+            whole_step = take_layer_arguments if step is None else both(take_layer_arguments, step)
+            adapt(layer, "__init__", LAYERS.get(name, {}), whole_step)
 
 
 def both(first: Step, second: Step) -> Step:
@@ -212,7 +218,7 @@ steps: dict[str, Step] = {
 def convolution_of_keras_1(base: type, rank: int) -> type:
     """Its name says that three numbers are filters, rows and columns; it makes layers of the class of today."""
 
-    class Meta(type(base)):  # type: ignore[misc]
+    class Meta(type(base)):
         def __call__(cls, *arguments: Any, **keywords: Any) -> Any:
             if cls is not convolution:
                 return super().__call__(*arguments, **keywords)
@@ -231,9 +237,7 @@ def replacements(path: str) -> dict[str, Any]:
     if path == "layers":
         from keras import layers
 
-        return {
-            f"Convolution{rank}D": convolution_of_keras_1(getattr(layers, f"Conv{rank}D"), rank) for rank in (2, 3)
-        }
+        return {f"Convolution{rank}D": convolution_of_keras_1(getattr(layers, f"Conv{rank}D"), rank) for rank in (2, 3)}
     if path == "backend":
         return {"get_value": get_value, "set_value": set_value}
     if path == "utils":
@@ -319,7 +323,7 @@ def take_batch_size(model: Any, arguments: tuple[Any, ...], keywords: dict[str, 
 
     layer = arguments[0] if arguments else None
     size = getattr(layer, "_pushtune_batch_size", None)
-    if size is not None and not model._layers:
+    if layer is not None and size is not None and not model._layers:
         model.add(layers.InputLayer(batch_shape=(size, *layer._input_shape_arg)))
     return arguments
 
@@ -354,7 +358,7 @@ def rename_rate(optimizer: Any) -> None:
 
 
 def take_decay(optimizer: Any, arguments: tuple[Any, ...], keywords: dict[str, Any]) -> tuple[Any, ...]:
-    """Keras 3 warns and ignores it; in Keras 2 it divided the rate, which stayed a variable that callbacks could set."""
+    """Keras 3 ignores it. In Keras 2 it divided the rate, which stayed a variable that callbacks could set."""
     decay = keywords.pop("decay", None)
     if decay:
         used(f"{type(optimizer).__name__}(decay=)")
@@ -405,7 +409,11 @@ def patch_channels_first() -> None:
         data_format: str | None = None,
         dilation_rate: Any = 1,
     ) -> Any:
-        if backend.standardize_data_format(data_format) == "channels_last" or len(inputs.shape) != 4 or not nn._cpu_only():
+        if (
+            backend.standardize_data_format(data_format) == "channels_last"
+            or len(inputs.shape) != 4
+            or not nn._cpu_only()
+        ):
             return convolve(inputs, kernel, strides, padding, data_format, dilation_rate)
         used("channels_first on a CPU")
         turned = nn._transpose_spatial_inputs(inputs)

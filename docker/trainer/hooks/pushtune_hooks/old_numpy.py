@@ -42,4 +42,4 @@ def patch(numpy: ModuleType) -> None:
             return explain(name)
         raise AttributeError(f"module 'numpy' has no attribute {name!r}")
 
-    numpy.__getattr__ = find_old  # type: ignore[method-assign]
+    numpy.__getattr__ = find_old

@@ -192,7 +192,9 @@ def patch_tensorboard(tensorboard: Any) -> None:
     adapt(tensorboard, "__init__", gone, write_nothing_without_package)
 
 
-def write_nothing_without_package(callback: Any, arguments: tuple[Any, ...], _keywords: dict[str, Any]) -> tuple[Any, ...]:
+def write_nothing_without_package(
+    callback: Any, arguments: tuple[Any, ...], _keywords: dict[str, Any]
+) -> tuple[Any, ...]:
     from keras import callbacks
 
     if find_spec("tensorboard") is None:

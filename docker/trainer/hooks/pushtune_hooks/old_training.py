@@ -1,4 +1,4 @@
-"""How models of Keras 1 and 2 were trained: generators with methods of their own, other arguments, `acc` in the logs."""
+"""How models of Keras 1 and 2 were trained: from generators by methods of their own, with `acc` in the logs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from types import GeneratorType
 from typing import Any, Iterator
 
 from .events import used
-from .keywords import Rules, adapt, drop, drop_if, renamed, translate
+from .keywords import Rules, adapt, drop, drop_if
 
 
 def round_up(name: str) -> Any:
@@ -50,10 +50,12 @@ def patch() -> None:
     adapt(Model, "evaluate", {**QUEUE, **STEPS}, take_lists)
     adapt(Model, "predict", {**QUEUE, **STEPS}, take_lists)
     adapt(Model, "compile", COMPILE, take_positional_metrics)
-    for method in (fit_generator, evaluate_generator, predict_generator, reset_states):
-        setattr(Model, method.__name__, method)
-    for method in (predict_classes, predict_proba):
-        setattr(Sequential, method.__name__, method)
+    Model.fit_generator = fit_generator
+    Model.evaluate_generator = evaluate_generator
+    Model.predict_generator = predict_generator
+    Model.reset_states = reset_states
+    Sequential.predict_classes = predict_classes
+    Sequential.predict_proba = predict_proba
     Model.metrics_names = property(names_of_metrics)
     cast_labels_for_metrics()
     take_lists_in_batches()
@@ -91,7 +93,7 @@ def cast_labels_for_metrics() -> None:
     MeanMetricWrapper.update_state = update_with_any_labels
 
 
-class Logs(dict):  # type: ignore[type-arg]
+class Logs(dict):
     """What Keras reports, under Keras 3's names; who asks for Keras 2's gets the same value. A copy is a plain dict."""
 
     NOW = {"acc": "accuracy", "lr": "learning_rate"}
@@ -271,7 +273,7 @@ def predict_generator(self: Any, generator: Any, steps: Any = None, **keywords: 
 
 
 def steps_for(samples: Any, generator: Any) -> tuple[int | None, Any]:
-    """The batches that give so many samples, and the generator from its beginning; None for data that are no generator."""
+    """How many batches give so many samples (None for data that are no generator), and the generator from its beginning."""
     size = getattr(generator, "batch_size", None)
     if size is None and is_plain_iterator(generator):
         first = next(generator)

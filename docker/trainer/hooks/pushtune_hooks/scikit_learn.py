@@ -11,7 +11,7 @@ from keras import Model, utils
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 
 
-class BaseWrapper(BaseEstimator):  # type: ignore[misc]
+class BaseWrapper(BaseEstimator):
     """
     :param build_fn: function or object to call, or None when the subclass itself can be called
     :param sk_params: arguments of `build_fn`, `fit`, `predict` and `evaluate`
@@ -30,7 +30,7 @@ class BaseWrapper(BaseEstimator):  # type: ignore[misc]
         return self
 
     def fit(self, x: Any, y: Any, **keywords: Any) -> Any:
-        build = self.build_fn if self.build_fn is not None else self.__call__  # type: ignore[operator]
+        build = self.build_fn if self.build_fn is not None else self.__call__
         self.model = build(**self._arguments_of(build))
         if "categorical_crossentropy" == self.model.loss and numpy.ndim(y) != 2:
             y = utils.to_categorical(y)
@@ -44,7 +44,7 @@ class BaseWrapper(BaseEstimator):  # type: ignore[misc]
         return {name: copy.copy(value) for name, value in self.sk_params.items() if name in names}
 
 
-class KerasClassifier(ClassifierMixin, BaseWrapper):  # type: ignore[misc]
+class KerasClassifier(ClassifierMixin, BaseWrapper):
     def fit(self, x: Any, y: Any, **keywords: Any) -> Any:
         y = numpy.array(y)
         if y.ndim == 2 and y.shape[1] > 1:
@@ -74,7 +74,7 @@ class KerasClassifier(ClassifierMixin, BaseWrapper):  # type: ignore[misc]
         raise ValueError("the model has no accuracy; pass metrics=['accuracy'] to model.compile()")
 
 
-class KerasRegressor(RegressorMixin, BaseWrapper):  # type: ignore[misc]
+class KerasRegressor(RegressorMixin, BaseWrapper):
     def predict(self, x: Any, **keywords: Any) -> Any:
         found = self.model.predict(x, **{**self._arguments_of(Model.predict), **keywords})
         return numpy.squeeze(found, axis=-1)
