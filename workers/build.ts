@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { ContainerError, containerName, ensureContainer } from '../src/container/containers.js';
 import { dataMounts } from '../src/container/data-mounts.js';
 import { containerOwner, repositoryFolders } from '../src/container/folders.js';
-import { writeGuarded } from '../src/container/guarded-files.js';
+import { UnsafeFileError, writeGuarded } from '../src/container/guarded-files.js';
 import { ensureDerivedImage, ensureEnvironmentImage, environmentLock, ImageError } from '../src/container/images.js';
 import { missingRequirements, RequirementError } from '../src/container/requirements.js';
 import { readSources } from '../src/git/mirror.js';
@@ -116,6 +116,7 @@ function isDefinite(error: unknown): error is Error {
     PythonSyntaxError,
     RepositoryConfigError,
     RequirementError,
+    UnsafeFileError,
   ];
   return definite.some((kind) => error instanceof kind);
 }

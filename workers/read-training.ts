@@ -8,6 +8,7 @@ import type { MetricRequest, TrainingTraces } from '../src/pipeline/metric.js';
 import type { TrainingFile } from '../src/pipeline/metric-files.js';
 import type { Build, Run } from '../src/pipeline/run.js';
 import { writtenMetricFiles } from '../src/python/metric-source.js';
+import { workingFolder } from '../src/python/notebook-script.js';
 import { mirrorOf, type WorkerContext } from './context.js';
 import { repositoryConfigIn } from './repository-settings.js';
 import { StageFailure } from './stage.js';
@@ -31,10 +32,11 @@ export async function readTraining(context: WorkerContext, run: Run): Promise<Le
   const { metric: request } = repositoryConfigIn(sources);
   // The pull wrote the commit's files; what changed after it was written by the training.
   const since = Date.parse(run.stages.pull.finishedAt ?? run.createdAt);
+  const folder = workingFolder(build.main);
   const files =
     request.source === undefined
-      ? await findMetricFiles(folders, { run: run.id, since, written: writtenMetricFiles(sources, build.main) })
-      : await namedFile(folders, run, since, request.source);
+      ? await findMetricFiles(folders, { run: run.id, since, written: writtenMetricFiles(sources, build.main), folder })
+      : await namedFile(folders, run, since, [request.source, `${folder}${request.source}`]);
   const events = await readEvents(folders, run.id);
   const log = await readLogFile(folders, run.id, logTail);
   return { traces: { events, files, log }, request };
@@ -54,12 +56,16 @@ export function trainingFolders(context: WorkerContext, run: Run, build: Build):
   };
 }
 
+/** The first of the paths that the training wrote: a notebook in a folder writes its files there. */
 async function namedFile(
   folders: TrainingFolders,
   run: Run,
   since: number,
-  path: string,
+  paths: readonly string[],
 ): Promise<readonly TrainingFile[]> {
-  const text = await readMetricFile(folders, { run: run.id, since }, path);
-  return text === undefined ? [] : [{ path, text }];
+  for (const path of paths) {
+    const text = await readMetricFile(folders, { run: run.id, since }, path);
+    if (text !== undefined) return [{ path, text }];
+  }
+  return [];
 }

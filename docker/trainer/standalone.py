@@ -32,7 +32,7 @@ def train() -> int:
         print(
             "pushtune: no script to train in /workspace. Mount a repository with "
             '-v "$PWD:/workspace"; looked for main: in .pushtune.yml, '
-            f"{', '.join(USUAL_NAMES)}, or a single .py file.",
+            f"{', '.join(USUAL_NAMES)}, or a single .py or .ipynb file.",
             file=sys.stderr,
         )
         return 2
@@ -42,7 +42,14 @@ def train() -> int:
     settings = configured()
     environment = {**os.environ, **(settings.get("variables") or {})}
     arguments = settings.get("arguments") or []
-    os.execvpe("python3", ["python3", "-u", script, *arguments], with_hooks(environment))
+    os.execvpe("python3", ["python3", "-u", *as_program(script), *arguments], with_hooks(environment))
+
+
+def as_program(script: str) -> list[str]:
+    """Arguments of Python that run a script, or the cells of a notebook."""
+    if not script.endswith(".ipynb"):
+        return [script]
+    return ["-c", '__import__("pushtune_hooks.cells").cells.run_file()', script]
 
 
 def find_main_script() -> str | None:
@@ -53,8 +60,8 @@ def find_main_script() -> str | None:
     for name in USUAL_NAMES:
         if (WORKSPACE / name).is_file():
             return name
-    scripts = sorted(path.name for path in WORKSPACE.glob("*.py"))
-    return scripts[0] if len(scripts) == 1 else None
+    scripts = sorted(WORKSPACE.glob("*.py")) or sorted(WORKSPACE.glob("*.ipynb"))
+    return scripts[0].name if len(scripts) == 1 else None
 
 
 def configured() -> dict[str, Any]:

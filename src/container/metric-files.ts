@@ -1,4 +1,5 @@
 /** The files with figures that a training wrote into its workspace. */
+import { posix } from 'node:path';
 import { defaultMetricFile, defaultTextFile, dvcliveFile, type TrainingFile } from '../pipeline/metric-files.js';
 import { listGuarded, modifiedGuarded, readGuarded, UnsafeFileError } from './guarded-files.js';
 import type { TrainingFolders } from './training.js';
@@ -18,8 +19,10 @@ export interface MetricFilesRequest {
   readonly run: string;
   /** Milliseconds since 1970: a file that was written before is not the training's, but the repository's. */
   readonly since: number;
-  /** Paths that the script writes to, as far as the analysis could tell. */
+  /** Paths that the script writes to, as far as the analysis could tell, from the folder in which it runs. */
   readonly written: readonly string[];
+  /** The folder of the workspace in which the script runs, with a slash at its end; absent for the workspace itself. */
+  readonly folder?: string;
 }
 
 /**
@@ -30,7 +33,8 @@ export async function findMetricFiles(
   folders: TrainingFolders,
   request: MetricFilesRequest,
 ): Promise<readonly TrainingFile[]> {
-  const workspace = `${request.run}/workspace`;
+  const { folder = '' } = request;
+  const workspace = `${request.run}/workspace/${folder}`;
   const names = (await listGuarded(folders.runs, workspace, mostNames)).filter((name) => promisingName.test(name));
   const paths = [...request.written, ...names.sort()];
   const wanted = [
@@ -42,7 +46,7 @@ export async function findMetricFiles(
     ...paths.filter((path) => !path.endsWith('.json')),
   ];
   const files: TrainingFile[] = [];
-  for (const path of new Set(wanted)) {
+  for (const path of new Set(wanted.map((name) => posix.normalize(`${folder}${name}`)))) {
     const text = await orNothing(readMetricFile(folders, request, path));
     if (text !== undefined) files.push({ path, text });
   }

@@ -4,7 +4,7 @@ import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import pLimit from 'p-limit';
 import { type GitCredentials, gitError, localGit, remoteGit } from './client.js';
-import { isSourcePath, largestSource, mostSources } from './source-paths.js';
+import { isSource, mostSources } from './source-paths.js';
 
 export interface Mirror {
   /** The bare repository's folder. */
@@ -125,8 +125,7 @@ export async function readSources(mirror: Mirror, sha: string): Promise<Readonly
   const paths = listing
     .split('\0')
     .map((line) => /^100\d{3} blob [0-9a-f]+\s+(\d+)\t(.*)$/s.exec(line))
-    .flatMap((match) => (match?.[2] !== undefined && Number(match[1]) <= largestSource ? [match[2]] : []))
-    .filter(isSourcePath)
+    .flatMap((match) => (match?.[2] !== undefined && isSource(match[2], Number(match[1])) ? [match[2]] : []))
     .sort((a, b) => a.split('/').length - b.split('/').length)
     .slice(0, mostSources);
   const limit = pLimit(8);

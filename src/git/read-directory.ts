@@ -1,7 +1,7 @@
 /** The sources of a folder on disk, for looking at a repository before it is pushed. */
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
-import { isSourcePath, largestSource, mostSources } from './source-paths.js';
+import { isSource, mostSources } from './source-paths.js';
 
 const skippedFolders = new Set(['.git', 'node_modules', '.venv', 'venv', '__pycache__', '.ipynb_checkpoints']);
 
@@ -13,7 +13,7 @@ export async function readDirectory(directory: string): Promise<ReadonlyMap<stri
     for (const entry of await readdir(folder, { withFileTypes: true })) {
       const path = join(folder, entry.name);
       if (entry.isDirectory() && !skippedFolders.has(entry.name)) folders.push(path);
-      if (!entry.isFile() || !isSourcePath(entry.name) || (await stat(path)).size > largestSource) continue;
+      if (!entry.isFile() || !isSource(entry.name, (await stat(path)).size)) continue;
       files.set(relative(directory, path).split(sep).join('/'), await readFile(path));
     }
   }

@@ -1,26 +1,31 @@
 import { readNotebook } from './notebook.js';
 
-/** Where the script that a notebook is run as stands: beside the notebook, under a name that a traceback explains. */
+/** Where the script that a notebook is run as stands: beside the notebook. */
 export function notebookScriptPath(notebook: string): string {
   return `${notebook}.py`;
 }
 
+/** The folder in which a main file runs, with a slash at its end; empty for the repository's root. */
+export function workingFolder(main: string): string {
+  return main.endsWith('.ipynb') ? main.slice(0, main.lastIndexOf('/') + 1) : '';
+}
+
 /**
- * A notebook as a script: the code that is analysed, with what Jupyter gives to a notebook and Python does not. Jupyter
- * runs a notebook in its own folder, so that paths such as `../data` lead from there.
+ * A notebook as a script: it runs the cells as they were analysed, magics replaced, in the notebook's own folder. Jupyter,
+ * VS Code and nbconvert start a notebook there, so that is where `../data` and `sys.path.append('..')` lead from.
  *
  * @param text of the `.ipynb` file
  * @throws PythonSyntaxError when the file is no notebook
  */
 export function notebookScript(notebook: string, text: string): string {
-  return `# Made by Pushtune from ${notebook.slice(notebook.lastIndexOf('/') + 1)}: the code of its cells.
-import os
-os.chdir(os.path.dirname(os.path.abspath(__file__)))
-del os, __file__
-try:
-    from IPython.display import display
-except ImportError:
-    display = print
-
-${readNotebook(notebook, text).code}`;
+  const { code, cells } = readNotebook(notebook, text);
+  const name = notebook.slice(notebook.lastIndexOf('/') + 1);
+  // A JSON string is a Python string as well.
+  return `# Made by Pushtune from ${JSON.stringify(name)}, whose cells it runs; change the notebook instead.
+__import__("pushtune_hooks.cells").cells.run(
+    ${JSON.stringify(notebook)},
+    [
+${cells.map(({ number, from, to }) => `        (${number}, ${JSON.stringify(code.slice(from, to))}),\n`).join('')}    ],
+)
+`;
 }

@@ -31,10 +31,22 @@ describe('the files of a training', () => {
     utimesSync(place, at, at);
   }
 
-  async function found(written: readonly string[] = []): Promise<readonly string[]> {
-    const request = { run: 'r1', since: began * 1000, written };
+  async function found(written: readonly string[] = [], folder = ''): Promise<readonly string[]> {
+    const request = { run: 'r1', since: began * 1000, written, folder };
     return (await findMetricFiles({ runs, agent: '' }, request)).map(({ path, text }) => `${path}: ${text}`);
   }
+
+  it('are those of the folder in which the script runs', async () => {
+    write('metrics.json', '1');
+    write('work/metrics.json', '2');
+    write('work/mlruns/0/abc/metrics/val_accuracy', '3');
+    write('out/accuracy.txt', '4');
+    assert.deepEqual(await found(['../out/accuracy.txt', '../../escaped.txt'], 'work/'), [
+      'work/metrics.json: 2',
+      'work/mlruns/0/abc/metrics/val_accuracy: 3',
+      'out/accuracy.txt: 4',
+    ]);
+  });
 
   it('are taken in their order, those that the script names among their kind', async () => {
     write('accuracy.txt', '1');

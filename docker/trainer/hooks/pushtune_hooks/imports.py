@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType, TracebackType
 from typing import Any, Callable
 
-from . import events
+from . import events, notebook
 
 Patch = Callable[[ModuleType], None]
 
@@ -27,10 +27,12 @@ CHANGED_PACKAGES = {"keras", "tensorflow", "keras_preprocessing", "sklearn"}
 
 def install(folder: str) -> None:
     events.claim()
+    notebook.install()
     patches: dict[str, Patch] = {
         "keras": late("keras2", "after_keras"),
         "tensorflow": late("keras2", "after_tensorflow"),
         "numpy": late("old_numpy", "patch"),
+        "IPython": late("notebook", "after_ipython"),
         "yaml": late("old_training", "teach_yaml"),
     }
     if os.environ.get("PUSHTUNE_AUTOLOG") != "0":
