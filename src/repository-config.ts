@@ -28,18 +28,25 @@ const hyperparameterSchema = z.union([
 const notifications = ['target_reached', 'budget_ended', 'failed', 'build_changed', 'container_restarted'] as const;
 
 const word = z.union([z.string(), z.number()]);
-const variableName = z
-  .string()
-  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
-  .refine(isSettableVariable, {
-    error: 'a variable that the container itself needs (PATH, HOME, PYTHONPATH, LD_…, PUSHTUNE_…) cannot be set',
-  });
+const variables = z.record(
+  z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/)
+    .refine(isSettableVariable),
+  word,
+  {
+    error: ({ code }) =>
+      code === 'invalid_key'
+        ? 'not a variable that can be set: a name has letters, digits and _, and PATH, HOME, PYTHONPATH, PYTHONHOME, LD_… and PUSHTUNE_… are the container’s own'
+        : undefined,
+  },
+);
 
 /** The schema of `.pushtune.yml`; `config/pushtune.schema.json` is generated from it. */
 export const repositoryConfigSchema = z.strictObject({
   main: z.string().min(1).optional(),
   arguments: z.array(word).default([]),
-  variables: z.record(variableName, word).default({}),
+  variables: variables.default({}),
   environment: z
     .strictObject({
       image: z.string().min(1).optional(),

@@ -20,6 +20,21 @@ describe('.pushtune.yml', () => {
     assert.throws(() => parseRepositoryConfig('a: [b'), RepositoryConfigError);
   });
 
+  it('takes words and variables for the script, and no name that the container needs', () => {
+    const config = parseRepositoryConfig('arguments: [--lr, 0.01, "10"]\nvariables: {LR: 0.1, NAME: a}');
+    assert.deepEqual(config.arguments, ['--lr', 0.01, '10']);
+    assert.deepEqual(config.variables, { LR: 0.1, NAME: 'a' });
+    for (const name of ['PATH', 'LD_PRELOAD', 'PUSHTUNE_RUNS', 'PYTHONPATH']) {
+      assert.throws(
+        () => parseRepositoryConfig(`variables: {${name}: x}`),
+        new RegExp(`variables\\.${name}: not a variable that can be set`),
+      );
+    }
+    assert.throws(() => parseRepositoryConfig('variables: {"A-B": x}'), /A-B/);
+    assert.throws(() => parseRepositoryConfig('arguments: [true]'), /arguments/);
+    assert.throws(() => parseRepositoryConfig('arguments: --lr 0.1'), /arguments/);
+  });
+
   it('can ask for less than the server allows, never for more', () => {
     const { training } = parseConfig({}, 'f');
     const limits = trainingLimits(

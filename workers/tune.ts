@@ -17,6 +17,7 @@ import {
   type StudyTrial,
   suggestionSeed,
 } from '../src/pipeline/study.js';
+import { EditRefusedError } from '../src/python/edit.js';
 import { rememberBotCommit } from '../src/store/runs.js';
 import { newId, startRun } from '../src/store/start-run.js';
 import { getStudy, updateStudy } from '../src/store/studies.js';
@@ -212,12 +213,22 @@ async function commitValues(
   const { name, email } = context.config.bot;
   const request: CommitRequest = {
     parent: run.sha,
-    files: trialFiles(project, values),
+    files: editedFiles(project, values),
     message,
     author: { name, email },
   };
   const sha = await createCommit(mirror, request);
   return sha === undefined ? undefined : { sha, parent: run.sha, message, values };
+}
+
+/** Values that cannot be written cannot be written the next time either: the run says why. */
+function editedFiles(project: Project, values: Values): CommitRequest['files'] {
+  try {
+    return trialFiles(project, values);
+  } catch (error) {
+    if (error instanceof EditRefusedError) throw new StageFailure(error.message, { cause: error });
+    throw error;
+  }
 }
 
 /** Before the push: whoever comes after this worker finds this commit and no other. */

@@ -33,7 +33,8 @@ export async function createCommit(mirror: Mirror, request: CommitRequest): Prom
 }
 
 async function commitIn(mirror: Mirror, request: CommitRequest, scratch: string): Promise<string | undefined> {
-  const git = localGit(mirror.path, { GIT_INDEX_FILE: join(scratch, 'index') });
+  // Git takes files away only where there is a working tree; this one is empty and never looked at.
+  const git = localGit(mirror.path, { GIT_INDEX_FILE: join(scratch, 'index'), GIT_WORK_TREE: scratch });
   await git.raw(['read-tree', request.parent]);
   for (const [path, bytes] of request.files) {
     if (bytes === undefined) {

@@ -63,9 +63,10 @@ function readText(text: string, document: ReturnType<typeof parseDocument>, node
     return undefined;
   }
   const content = typeof scalar.value === 'string' ? scalar.value : (scalar.source ?? String(scalar.value));
-  return { text: content, place: scalar === node ? placeOf(text, scalar) : undefined };
+  return { text: content, place: placeOf(text, scalar) };
 }
 
+/** What an alias stands for has an anchor, so that neither of them is edited. */
 function placeOf(text: string, scalar: Scalar): CommandText['place'] {
   const { range, anchor, tag, type } = scalar;
   const isInline = type === 'PLAIN' || type === 'QUOTE_DOUBLE' || type === 'QUOTE_SINGLE';

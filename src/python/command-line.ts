@@ -39,7 +39,7 @@ export interface ArgparseOption {
 export interface ArgparseOptions {
   /** In source order. */
   readonly options: readonly ArgparseOption[];
-  /** Whether these are all: a name that is put together at run time is none of them. */
+  /** Whether these are all, in this order: not so with a name put together at run time, or a function that adds some. */
   readonly isComplete: boolean;
 }
 
@@ -52,8 +52,13 @@ export function optionsOf(module: Module, parser: Binding | undefined): Argparse
   const options = calls.map((call) => readOption(module, call));
   return {
     options: options.filter((option) => option !== undefined),
-    isComplete: options.every((option) => option !== undefined),
+    isComplete: options.every((option) => option !== undefined) && !calls.some(isInOtherFunction),
   };
+
+  function isInOtherFunction(call: SyntaxNode): boolean {
+    const callee = calleeOf(call);
+    return callee !== undefined && objectOf(module, callee)?.kind === 'parameter';
+  }
 }
 
 /** The `add_argument` call behind `args.<name>`; undefined when there is none, or more than one. */
@@ -147,22 +152,31 @@ function readChoices(module: Module, args: readonly CallArgument[]): ArgparseOpt
 }
 
 function isExclusive(module: Module, call: SyntaxNode): boolean {
-  const object = calleeOf(call)?.children[0];
-  const binding =
-    object?.type === 'VariableName' ? lookUp(scopeOf(module, object), textOf(module, object))[0] : undefined;
+  const callee = calleeOf(call);
+  const binding = callee === undefined ? undefined : objectOf(module, callee);
   const maker = binding?.value?.type === 'CallExpression' ? calleeOf(binding.value) : undefined;
   return maker !== undefined && lastName(module, maker) === 'add_mutually_exclusive_group';
 }
 
 function belongsTo(module: Module, callee: SyntaxNode, parser: Binding | undefined): boolean {
-  const object = callee.children[0];
-  if (parser === undefined || object?.type !== 'VariableName') {
+  const binding = objectOf(module, callee);
+  if (parser === undefined || binding === undefined || binding === parser) {
     return true;
   }
-  const binding = lookUp(scopeOf(module, object), textOf(module, object))[0];
-  const maker = binding?.value?.type === 'CallExpression' ? calleeOf(binding.value) : undefined;
-  // An argument group is a name of its own and adds to the same parser.
-  return binding === parser || (maker !== undefined && lastName(module, maker) !== 'ArgumentParser');
+  // A group adds to the same parser, a function that gets the parser too, and one that returns it calls it by its own name.
+  const isGroup = binding.value?.type === 'CallExpression' && !isOwnParser(module, binding);
+  return isGroup || binding.kind === 'parameter' || (isOwnParser(module, binding) && !isOwnParser(module, parser));
+}
+
+/** What the `p` of `p.add_argument` is bound to. */
+function objectOf(module: Module, callee: SyntaxNode): Binding | undefined {
+  const object = callee.children[0];
+  return object?.type === 'VariableName' ? lookUp(scopeOf(module, object), textOf(module, object))[0] : undefined;
+}
+
+function isOwnParser(module: Module, { value }: Binding): boolean {
+  const maker = value?.type === 'CallExpression' ? calleeOf(value) : undefined;
+  return maker !== undefined && lastName(module, maker) === 'ArgumentParser';
 }
 
 function destinationOf(flag: string): string {

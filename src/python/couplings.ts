@@ -46,6 +46,9 @@ const HARMLESS_CALLS = [
   'int',
   'float',
   'round',
+  'add_argument',
+  'get',
+  'getenv',
 ];
 
 /** Looks at every other use of a hyperparameter's value. */

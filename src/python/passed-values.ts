@@ -407,16 +407,18 @@ function flagOf(word: string): string {
   return word.startsWith('--') && word.includes('=') ? word.slice(0, word.indexOf('=')) : word;
 }
 
-/** `--learn` for `--learning-rate`, `-b32` for `-b 32`: argparse takes both. */
+/** `--learn` for `--learning-rate`, `-b32` for `-b 32`, `-vb 32` for `-v -b 32`: argparse takes them all. */
 function isAbbreviation(flag: string, option: ArgparseOption): boolean {
-  if (!flag.startsWith('-') || option.flags.includes(flag) || readNumber(flag) !== undefined) {
+  if (!flag.startsWith('-') || flag === '-' || option.flags.includes(flag) || readNumber(flag) !== undefined) {
     return false;
   }
-  return option.flags.some((known) =>
-    known.startsWith('--')
-      ? flag.length > 2 && known.startsWith(flag)
-      : !flag.startsWith('--') && flag.startsWith(known),
-  );
+  const isShort = !flag.startsWith('--');
+  return option.flags.some((known) => {
+    const isLetter = known.length === 2;
+    return (
+      known.startsWith(flag) || (isShort && (flag.startsWith(known) || (isLetter && flag.includes(known.slice(1)))))
+    );
+  });
 }
 
 function mayBeFlag(word: string, option: ArgparseOption): boolean {
@@ -544,11 +546,17 @@ function systemArgumentUses(project: Project): SystemArguments {
   return { reads, isOpen };
 }
 
-/** `len(sys.argv)` */
+/** Calls that read the list of arguments only to count or to show them. */
+const SHOWING_CALLS = ['len', 'print', 'str', 'repr', 'join', 'format', 'info', 'debug'];
+
+/** `len(sys.argv)`, `print(sys.argv[1:])` */
 function isCounted(module: Module, node: SyntaxNode): boolean {
-  const call = node.parent?.type === 'ArgList' ? node.parent.parent : undefined;
+  const parent = node.parent;
+  const whole = parent?.type === 'MemberExpression' && parent.children.at(-1)?.type === ']' ? parent : node;
+  const call = whole.parent?.type === 'ArgList' ? whole.parent.parent : undefined;
   const callee = call === undefined ? undefined : calleeOf(call);
-  return callee !== undefined && ['len', 'print', 'str'].includes(lastName(module, callee) ?? '');
+  const name = callee === undefined ? undefined : lastName(module, callee);
+  return (name !== undefined && SHOWING_CALLS.includes(name)) || ancestor(node, ['FormatString']) !== undefined;
 }
 
 /** `sys.argv[0]` */

@@ -177,9 +177,22 @@ function resolveBinding(project: Project, module: Module, binding: Binding, step
       return unclear(`${binding.name} changes in a loop`);
     case 'augmented':
       return unclear(`${binding.name} is changed by the script`);
-    default:
-      return unclear(`the value of ${binding.name} is only known when the script runs`);
+    default: {
+      const known = knownOptions(module, binding);
+      return known === undefined
+        ? unclear(`the value of ${binding.name} is only known when the script runs`)
+        : resolve(project, module, known, steps + 1);
+    }
   }
+}
+
+/** The call of `args, unknown = parser.parse_known_args()`, for `args`. */
+function knownOptions(module: Module, { node }: Binding): SyntaxNode | undefined {
+  const statement = node.parent?.type === 'AssignStatement' ? node.parent : undefined;
+  const call = statement?.children.at(-1);
+  const callee = call?.type === 'CallExpression' ? calleeOf(call) : undefined;
+  const isFirst = statement?.children[0] === node && statement.children[1]?.type === ',';
+  return isFirst && callee !== undefined && lastName(module, callee) === 'parse_known_args' ? call : undefined;
 }
 
 function resolveImport(project: Project, module: Module, binding: Binding, steps: number): readonly Origin[] {

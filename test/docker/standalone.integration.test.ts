@@ -43,6 +43,12 @@ test('.pushtune.yml names the main script', async () => {
   assert.equal(dockerRun([]).stdout, 'the named one\n');
 });
 
+test('.pushtune.yml says what the script is given, word by word as it is written', async () => {
+  await writeFile(join(workspace, 'train.py'), 'import os, sys\nprint(sys.argv[1:], os.environ["RATE"])\n');
+  await writeFile(join(workspace, '.pushtune.yml'), 'arguments: [--lr, 0.010, "7"]\nvariables: {RATE: 1e-3}\n');
+  assert.equal(dockerRun([]).stdout, "['--lr', '0.010', '7'] 1e-3\n");
+});
+
 test('without a script it says where it looked', () => {
   const { status, stderr } = dockerRun([]);
   assert.equal(status, 2);

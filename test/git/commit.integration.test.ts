@@ -68,6 +68,18 @@ describe("the bot's commit", () => {
     assert.equal(await commit({ 'train.py': 'x = 1\n' }), undefined);
   });
 
+  it('takes a file away that is not to be there, if it is there', async () => {
+    const absent = new Map([
+      ['other.txt', undefined],
+      ['never.yml', undefined],
+    ]);
+    const sha = (await createCommit(mirror, { parent, files: absent, message, author })) ?? '';
+    await pushCommit(mirror, { sha, parent, branch: 'main' });
+    assert.equal(remote.git('diff', '--name-status', parent, sha), 'D\tother.txt\n');
+    const never = new Map([['never.yml', undefined]]);
+    assert.equal(await createCommit(mirror, { parent, files: never, message, author }), undefined);
+  });
+
   it('is pushed once, however often it is tried', async () => {
     const sha = (await commit({ 'train.py': 'x = 2\n' })) ?? '';
     await pushCommit(mirror, { sha, parent, branch: 'main' });
