@@ -1,4 +1,5 @@
 import Table from 'cli-table3';
+import { withoutUserInfo } from './credential-shapes.js';
 import type { Hyperparameter, Inspection, InspectionWarning, ScriptCommand } from './inspection.js';
 
 /** An inspection for a terminal: what was found, a table of the hyperparameters with `file:line`, and the warnings. */
@@ -10,7 +11,7 @@ export function renderInspection(inspection: Inspection): string {
     `main script   ${main}`,
     `framework     ${framework}`,
     `imports       ${imports.join(', ') || 'none'}`,
-    `packages      ${(requirements ?? packages).join(', ') || 'none'}`,
+    `packages      ${(requirements ?? packages).map(withoutUserInfo).join(', ') || 'none'}`,
     `environment   ${environment}`,
     `command       ${commandLine(main, inspection.command)}`,
     `metric        ${metric.name} from ${metric.source}${metricPath}`,
@@ -70,8 +71,8 @@ export function inspectionToJson(inspection: Inspection): Readonly<Record<string
     candidates,
     framework,
     imports,
-    packages,
-    ...(requirements === undefined ? {} : { requirements }),
+    packages: packages.map(withoutUserInfo),
+    ...(requirements === undefined ? {} : { requirements: requirements.map(withoutUserInfo) }),
     environment,
     hyperparameters: inspection.hyperparameters.map(hyperparameterToJson),
     ...(isEmptyCommand(command) ? {} : { command }),
