@@ -160,6 +160,7 @@ describe('a text that opens nothing', () => {
     'print("Basic classification of images; Bearer Authentication")',
     'os.system("curl -o data.zip https://example.org/data.zip?size=28")',
     'wandb.login()',
+    'password = f"team-{number}-{name}"',
     'server.login(user, os.environ["PASSWORD"])',
     'print("-----BEGIN PRIVATE KEY-----" in text)',
     'd = {"key": "image_dataset_from_directory"}',
