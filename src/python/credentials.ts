@@ -197,18 +197,21 @@ const AUTHENTICATION_KEYWORDS = ['auth', 'basic_auth', 'http_auth'];
 
 /** What opens something by its place: `server.login("me@example.org", "…")`, `auth=("me", "…")`, `HTTPBasicAuth("me", "…")` */
 function guardingValues(module: Module): readonly SyntaxNode[] {
-  const arguments_ = module.calls.flatMap((call) => {
+  const given = module.calls.flatMap((call) => {
     const callee = calleeOf(call);
     const name = callee === undefined ? undefined : lastName(module, callee);
+    if (name === undefined || !AUTHENTICATIONS.includes(name)) {
+      return [];
+    }
     const second = callArguments(module, call).find(({ position }) => position === 1);
-    return second !== undefined && name !== undefined && AUTHENTICATIONS.includes(name) ? [second.value] : [];
+    return second === undefined ? [] : [second.value];
   });
   const pairs = nodesOf(module, 'TupleExpression').flatMap((tuple) => {
     const [, second, third] = elementsOf(tuple);
     const isPair = second !== undefined && third === undefined;
     return isPair && namesOf(module, tuple).some((name) => AUTHENTICATION_KEYWORDS.includes(name)) ? [second] : [];
   });
-  return [...arguments_, ...pairs];
+  return [...given, ...pairs];
 }
 
 /** A literal itself, or those that a name is given anywhere in the module. */
