@@ -69,13 +69,17 @@ program
   .option('--json', 'print one JSON object')
   .action(async (directory: string, options: { main?: string; json?: boolean }) => {
     const { readDirectory } = await import('./git/read-directory.js');
-    const { inspectRepository } = await import('../workers/project.js');
-    const { repositoryConfigIn } = await import('../workers/repository-settings.js');
+    const { inspectProject } = await import('./python/inspect.js');
+    const { commandFile } = await import('./python/command-file.js');
     const { inspectionToJson, renderInspection } = await import('./python/render.js');
     const files = await readDirectory(directory);
-    const inspection = inspectRepository(files, {
-      ...repositoryConfigIn(files),
-      ...(options.main === undefined ? {} : { main: options.main }),
+    // Most repositories have no .pushtune.yml, and what reads one takes longer to load than a script to analyse.
+    const stated = files.has(commandFile)
+      ? (await import('../workers/repository-settings.js')).repositoryConfigIn(files)
+      : undefined;
+    const inspection = inspectProject(files, {
+      main: options.main ?? stated?.main,
+      hyperparameters: stated?.hyperparameters,
     });
     process.stdout.write(
       options.json === true ? `${JSON.stringify(inspectionToJson(inspection))}\n` : renderInspection(inspection),

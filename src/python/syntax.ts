@@ -214,14 +214,33 @@ export function walk(node: SyntaxNode, visit: (node: SyntaxNode) => boolean | un
   }
 }
 
+/** Where the lines of the text that was asked about last begin: many questions in a row are about one file. */
+let lines: { readonly text: string; readonly starts: readonly number[] } = { text: '', starts: [0] };
+
 export function positionAt(text: string, offset: number): Position {
-  let line = 1;
-  let start = 0;
-  for (let next = text.indexOf('\n'); next !== -1 && next < offset; next = text.indexOf('\n', next + 1)) {
-    line += 1;
-    start = next + 1;
+  if (lines.text !== text) {
+    lines = { text, starts: lineStarts(text) };
   }
-  return { line, column: offset - start };
+  const { starts } = lines;
+  let first = 0;
+  let last = starts.length - 1;
+  while (first < last) {
+    const middle = Math.ceil((first + last) / 2);
+    if ((starts[middle] ?? 0) <= offset) {
+      first = middle;
+    } else {
+      last = middle - 1;
+    }
+  }
+  return { line: first + 1, column: offset - (starts[first] ?? 0) };
+}
+
+function lineStarts(text: string): readonly number[] {
+  const starts = [0];
+  for (let next = text.indexOf('\n'); next !== -1; next = text.indexOf('\n', next + 1)) {
+    starts.push(next + 1);
+  }
+  return starts;
 }
 
 export function textOf(source: PythonSource, node: SyntaxNode): string {
