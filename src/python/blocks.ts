@@ -1,5 +1,5 @@
 import type { BlockPlace, RepeatedBlocks } from './inspection.js';
-import { CONVOLUTIONS, FLATTENING, POOLINGS, SHAPELESS } from './layer-arguments.js';
+import { CONVOLUTIONS, enlarges, FLATTENING, POOLINGS, SHAPELESS } from './layer-arguments.js';
 import type { ChainItem, LayerChain } from './layer-chains.js';
 import { type LayerRole, mergingScopes } from './model-outputs.js';
 import { type Module, placeInFile } from './project.js';
@@ -17,8 +17,6 @@ export interface LayerBlocks {
 
 /** Arguments that say what comes into a layer, which only the first layer of a network needs. */
 const INPUT_ARGUMENTS = ['input_shape', 'batch_input_shape', 'input_dim', 'input_length'];
-/** Layers whose presence says that the output has to be as large as the input: an encoder has a decoder to fit. */
-const GROWING = ['Transpose', 'UpSampling', 'Deconvolution'];
 
 /**
  * The blocks of a chain: convolutions with the pooling that ends them, and hidden dense layers, each with the
@@ -30,7 +28,7 @@ export function layerBlocks(chain: LayerChain, roles: ReadonlyMap<SyntaxNode, La
   const first = items[0];
   const isPlain =
     first !== undefined &&
-    !items.some(({ name }) => GROWING.some((word) => name.includes(word))) &&
+    !items.some(({ name }) => enlarges(name)) &&
     !mergingScopes(module).has(scopeOf(module, first.node).node) &&
     !countsOnLayers(module);
   if (!isPlain) {

@@ -154,12 +154,16 @@ interface Kept {
 type Builder = (name: string) => Hyperparameter['parameter'] | undefined;
 
 function withOverride(hyperparameter: Hyperparameter, overrides: HyperparameterOverrides): readonly Hyperparameter[] {
-  const { name, kind, parameter } = hyperparameter;
-  const override = overrides[name] ?? overrides[kind];
+  const override = overrideOf(hyperparameter, overrides);
   if (override === undefined) {
     return [hyperparameter];
   }
-  return override === 'off' ? [] : [{ ...hyperparameter, parameter: overridden(parameter, override) }];
+  return override === 'off' ? [] : [{ ...hyperparameter, parameter: overridden(hyperparameter.parameter, override) }];
+}
+
+/** A hyperparameter's own name counts before its kind. */
+function overrideOf({ name, kind }: Hyperparameter, overrides: HyperparameterOverrides) {
+  return overrides[name] ?? overrides[kind];
 }
 
 /** What a person's override makes of a hyperparameter. A value that nobody wrote moves into a person's range. */
@@ -169,7 +173,7 @@ function settled(
   overrides: HyperparameterOverrides,
   when: Condition | undefined,
 ): { readonly hyperparameter: Hyperparameter; readonly value: ParameterValue; readonly isOff: boolean } {
-  const override = overrides[found.name] ?? overrides[found.kind];
+  const override = overrideOf(found, overrides);
   const condition = when === undefined ? {} : { when };
   if (override === undefined || override === 'off') {
     const hyperparameter = { ...found, parameter: { ...found.parameter, ...condition } };

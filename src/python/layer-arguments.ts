@@ -48,6 +48,14 @@ export const SHAPELESS: readonly string[] = [
   'ThresholdedReLU',
 ];
 
+/**
+ * Whether a layer makes an image larger again, under its names of today and of Keras 1: then the output has to be as large
+ * as something else, and what shrinks the image has to fit.
+ */
+export function enlarges(layerName: string): boolean {
+  return ['Transpose', 'UpSampling', 'Deconvolution'].some((word) => layerName.includes(word));
+}
+
 export type ValueOrigin = Extract<Origin, { kind: 'literal' | 'entry' }>;
 
 /** The one literal that an argument of a call comes from; undefined when it is not given. */

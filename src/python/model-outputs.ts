@@ -1,7 +1,7 @@
 import { mergingLayers, plainLayers, weightedLayers } from './call-arguments.js';
 import { readLiteral } from './literals.js';
 import type { Module } from './project.js';
-import { lookUp, scopeOf } from './scopes.js';
+import { isKeyword, lookUp, scopeOf } from './scopes.js';
 import {
   callArguments,
   calleeOf,
@@ -39,8 +39,20 @@ const TRANSPARENT = [
   'UpSampling2D',
 ];
 
+const rolesByModule = new WeakMap<Module, ReadonlyMap<SyntaxNode, LayerRole>>();
+
 /** The role of every layer call of a module, by its CallExpression. */
 export function layerRoles(module: Module): ReadonlyMap<SyntaxNode, LayerRole> {
+  const known = rolesByModule.get(module);
+  if (known !== undefined) {
+    return known;
+  }
+  const roles = findLayerRoles(module);
+  rolesByModule.set(module, roles);
+  return roles;
+}
+
+function findLayerRoles(module: Module): ReadonlyMap<SyntaxNode, LayerRole> {
   const roles = new Map<SyntaxNode, LayerRole>();
   const layers = module.calls.filter((call) => layerName(module, call) !== undefined);
   const groups = new Map<string, SyntaxNode[]>();
@@ -276,14 +288,9 @@ function assignedConsumers(module: Module, statement: SyntaxNode, depth: number)
   return namesOf(module, name).flatMap((node) => {
     const isBetween = node.from >= statement.to && node.from <= (end ?? scope.node.to);
     const isTarget = node.parent?.type === 'AssignStatement' && node.parent.children[0] === node;
-    const isRead = isBetween && !isTarget && !isKeywordName(node);
+    const isRead = isBetween && !isTarget && !isKeyword(node);
     return isRead ? consumersOf(module, node, depth + 1) : [];
   });
-}
-
-function isKeywordName(node: SyntaxNode): boolean {
-  const parent = node.parent;
-  return parent?.type === 'ArgList' && parent.children[parent.children.indexOf(node) + 1]?.type === 'AssignOp';
 }
 
 const mergingByModule = new WeakMap<Module, ReadonlySet<SyntaxNode>>();

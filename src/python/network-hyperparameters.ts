@@ -4,7 +4,7 @@ import type { LayerBlocks } from './blocks.js';
 import type { Hyperparameter } from './inspection.js';
 import type { ValueOrigin } from './layer-arguments.js';
 import type { LayerLoop } from './layer-chains.js';
-import { type Project, positionInFile } from './project.js';
+import { type Module, type Project, positionInFile } from './project.js';
 import { resolve } from './resolve.js';
 import { blockOf, blocksRange, featureMapOf, type Structure } from './structure.js';
 import type { SyntaxNode } from './syntax.js';
@@ -37,13 +37,7 @@ export function networkHyperparameters(
       const taken = literals.takenBy(count);
       return typeof taken?.value === 'number'
         ? { passes: taken.value, counted: { parameter: taken.name, block: 0, isLast: true } }
-        : { passes: Math.max(1, writtenCount()) };
-
-      function writtenCount(): number {
-        const [origin, ...others] = resolve(project, chain.module, count);
-        const isNumber = origin?.kind === 'literal' && typeof origin.value === 'number' && others.length === 0;
-        return isNumber ? Number(origin.value) : 0;
-      }
+        : { passes: writtenCount(project, chain.module, count) };
     };
     const map = featureMapOf(layers, counter, (origin) => literals.nameOf(origin), loopCount);
     return { chain, map, isComplete: layers.isComplete };
@@ -54,6 +48,13 @@ export function networkHyperparameters(
     return parameter === undefined ? [] : [{ ...describeBlocks(blocks), name, parameter }];
   });
   return { counts, featureMaps: followed.map(({ map }) => map) };
+}
+
+/** How often a loop whose count is no hyperparameter is passed; once at least, also where that is not written. */
+function writtenCount(project: Project, module: Module, count: SyntaxNode): number {
+  const [origin, ...others] = resolve(project, module, count);
+  const value = origin?.kind === 'literal' && others.length === 0 ? origin.value : undefined;
+  return typeof value === 'number' ? Math.max(1, value) : 1;
 }
 
 /** The number of blocks has no literal; it stands where the first block begins. */

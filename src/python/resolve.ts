@@ -3,7 +3,7 @@ import { type ArgparseOption, findOption, isDefaultReplaced } from './command-li
 import { readLiteral, readNumber } from './literals.js';
 import { type ParameterPath, readParameter } from './parameter-files.js';
 import type { Module, Project } from './project.js';
-import { type Binding, lookUp, type Scope, scopeOf } from './scopes.js';
+import { type Binding, isKeyword, lookUp, type Scope, scopeOf } from './scopes.js';
 import {
   ancestor,
   callArguments,
@@ -742,7 +742,7 @@ function isPassedOn(module: Module, scope: Scope, name: string): boolean {
     }
     const isName = node.type === 'VariableName' || node.type === 'PropertyName';
     if (isName && textOf(module, node) === name && !isDefinition(node, scope) && !isCallee(node)) {
-      found = !isImportOrKeyword(node);
+      found = node.parent?.type !== 'ImportStatement' && !isKeyword(node);
     }
     node.children.forEach(visit);
   };
@@ -758,12 +758,4 @@ function isDefinition(node: SyntaxNode, scope: Scope): boolean {
 function isCallee(node: SyntaxNode): boolean {
   const expression = node.type === 'PropertyName' ? node.parent : node;
   return expression?.parent?.type === 'CallExpression' && expression.parent.children[0] === expression;
-}
-
-function isImportOrKeyword(node: SyntaxNode): boolean {
-  const parent = node.parent;
-  if (parent?.type === 'ImportStatement') {
-    return true;
-  }
-  return parent?.type === 'ArgList' && parent.children[parent.children.indexOf(node) + 1]?.type === 'AssignOp';
 }

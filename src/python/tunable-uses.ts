@@ -13,7 +13,7 @@ import {
 } from './call-arguments.js';
 import { isCompiledAgain, unusedObject } from './dead-values.js';
 import type { HyperparameterKind, InspectionWarning } from './inspection.js';
-import { hasSplitWindow, POOLINGS } from './layer-arguments.js';
+import { enlarges, hasSplitWindow, POOLINGS } from './layer-arguments.js';
 import { layerRoles, mergingScopes } from './model-outputs.js';
 import { type Module, type Project, positionInFile } from './project.js';
 import { callsOf } from './resolve.js';
@@ -155,16 +155,6 @@ function pick(
   });
 }
 
-/** Layers that make an image larger again: what shrinks it has to fit them. */
-const ENLARGING = [
-  'Conv2DTranspose',
-  'Conv3DTranspose',
-  'Conv1DTranspose',
-  'UpSampling1D',
-  'UpSampling2D',
-  'UpSampling3D',
-];
-
 /**
  * Whether a layer that a function returns may change: `return MaxPooling2D(2)(x)` ends a block and not the network.
  * Where branches are joined, or images grow again, its result has to fit elsewhere.
@@ -177,7 +167,7 @@ function mayEndBlock(project: Project, name: string): boolean {
         mergingScopes(module).size === 0 &&
         !module.calls.some((call) => {
           const callee = calleeOf(call);
-          return callee !== undefined && ENLARGING.includes(lastName(module, callee) ?? '');
+          return callee !== undefined && enlarges(lastName(module, callee) ?? '');
         }),
     )
   );
