@@ -1,7 +1,7 @@
 /** The agent in a real container, driven through its files as a worker drives it. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { ensureEnvironmentImage } from '../../src/container/images.js';
 import { packageRoot } from '../../src/package-root.js';
+import { removeAgent, startAgent } from '../support/agent-container.js';
 
 const docker = new Docker();
 let image: string;
@@ -22,32 +23,13 @@ before(async () => {
 });
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'pushtune-agent-'));
-  await mkdir(join(folder, 'runs'));
-  await mkdir(join(folder, 'agent', 'requests'), { recursive: true });
-  container = await docker.createContainer({
-    Image: image,
+  ({ folder, container } = await startAgent(docker, image, {
     Entrypoint: ['python3', '/opt/pushtune/trainer'],
-    Cmd: ['agent'],
-    Env: ['PUSHTUNE_RUNS=/runs', 'PUSHTUNE_AGENT=/agent'],
-    User: `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`,
-    HostConfig: {
-      Init: true,
-      NetworkMode: 'none',
-      Binds: [
-        `${join(folder, 'runs')}:/runs`,
-        `${join(folder, 'agent')}:/agent`,
-        `${join(packageRoot(), 'docker', 'trainer')}:/opt/pushtune/trainer:ro`,
-      ],
-    },
-  });
-  await container.start();
+    binds: [`${join(packageRoot(), 'docker', 'trainer')}:/opt/pushtune/trainer:ro`],
+  }));
 });
 
-afterEach(async () => {
-  await container.remove({ force: true });
-  await rm(folder, { recursive: true, force: true });
-});
+afterEach(() => removeAgent({ folder, container }));
 
 after(() => rm(join(tmpdir(), 'pushtune-agent'), { recursive: true, force: true }));
 

@@ -9,12 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import Docker from 'dockerode';
 import { ensureEnvironmentImage } from '../../src/container/images.js';
 import { packageRoot } from '../../src/package-root.js';
-
-/** An agent in a container of its own; its folders are shared as a worker shares them. */
-interface Agent {
-  readonly folder: string;
-  readonly container: Docker.Container;
-}
+import { type AgentContainer, removeAgent, startAgent } from '../support/agent-container.js';
 
 interface Training {
   readonly exitCode: number | null;
@@ -37,51 +32,29 @@ interface ReportedEvent {
 const docker = new Docker();
 const fixtures = join(packageRoot(), 'test', 'fixtures', 'keras2');
 const dataDirectory = join(tmpdir(), 'pushtune-hooks');
-const agents: Agent[] = [];
+const agents: AgentContainer[] = [];
 let image: string;
 
 before(async () => {
   const options = { environment: 'tensorflow', dataDirectory, onProgress: () => {} } as const;
   image = (await ensureEnvironmentImage(docker, options)).tag;
   // Two, since the fixtures are many and a machine has at least two cores.
-  agents.push(await startAgent(), await startAgent());
+  agents.push(await startAgent(docker, image), await startAgent(docker, image));
 });
 
 after(async () => {
-  for (const { container, folder } of agents) {
-    await container.remove({ force: true });
-    await rm(folder, { recursive: true, force: true });
-  }
+  for (const agent of agents) await removeAgent(agent);
   await rm(dataDirectory, { recursive: true, force: true });
 });
 
-async function startAgent(): Promise<Agent> {
-  const folder = await mkdtemp(join(tmpdir(), 'pushtune-hooks-'));
-  await mkdir(join(folder, 'runs'));
-  await mkdir(join(folder, 'agent', 'requests'), { recursive: true });
-  const container = await docker.createContainer({
-    Image: image,
-    Cmd: ['agent'],
-    Env: ['PUSHTUNE_RUNS=/runs', 'PUSHTUNE_AGENT=/agent'],
-    User: `${process.getuid?.() ?? 0}:${process.getgid?.() ?? 0}`,
-    HostConfig: {
-      Init: true,
-      NetworkMode: 'none',
-      Binds: [`${join(folder, 'runs')}:/runs`, `${join(folder, 'agent')}:/agent`],
-    },
-  });
-  await container.start();
-  return { folder, container };
-}
-
-function firstAgent(): Agent {
+function firstAgent(): AgentContainer {
   const [agent] = agents;
   assert.ok(agent !== undefined);
   return agent;
 }
 
 async function train(
-  agent: Agent,
+  agent: AgentContainer,
   name: string,
   files: Readonly<Record<string, string>>,
   environment: Readonly<Record<string, string>> = {},
@@ -104,7 +77,7 @@ async function train(
   };
 }
 
-async function appears(agent: Agent, path: string): Promise<string> {
+async function appears(agent: AgentContainer, path: string): Promise<string> {
   const deadline = Date.now() + 300_000;
   while (Date.now() < deadline) {
     const text = await readFile(path, 'utf8').catch(() => undefined);
