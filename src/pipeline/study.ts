@@ -3,7 +3,8 @@ import type { SearchSpace, Values } from '../tuning/space.js';
 import type { Metric, Person } from './run.js';
 
 export type StudyState = 'running' | 'target_reached' | 'budget_ended' | 'superseded' | 'failed';
-export type TrialState = 'running' | 'completed' | 'failed';
+/** A pruned trial was stopped early, because its learning curve could not become the best any more. */
+export type TrialState = 'running' | 'completed' | 'failed' | 'pruned';
 
 /** One set of hyperparameter values: one commit, one run. */
 export interface StudyTrial {
@@ -12,7 +13,10 @@ export interface StudyTrial {
   readonly sha: string;
   readonly values: Values;
   readonly state: TrialState;
+  /** Of a pruned trial, what its last epoch reached. */
   readonly metric?: Metric;
+  /** The metric after each epoch of the last fit, where Keras reported it. */
+  readonly curve?: readonly number[];
   /** Wall seconds of the training. */
   readonly seconds?: number;
   readonly error?: string;

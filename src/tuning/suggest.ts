@@ -16,9 +16,14 @@ export interface Trial {
   readonly number: number;
   readonly values: Values;
   readonly state: 'completed' | 'failed' | 'pruned' | 'running';
+  /** Of a pruned trial, what its last epoch reached. */
   readonly metric?: number;
+  /** The metric after each epoch; a pruned trial has fewer of them than it would have had. */
+  readonly curve?: readonly number[];
   /** Wall seconds of the training. */
   readonly seconds?: number;
+  /** How much the trial tells beside one of this study, in (0, 1]: less than 1 for one of an earlier study. 1 by default. */
+  readonly weight?: number;
 }
 
 export interface Suggestion {
