@@ -1,127 +1,179 @@
-/** Gaussian process regression with a Matérn-5/2 kernel. Pure. Formulas: Rasmussen and Williams 2006, chapters 2, 4, 5. */
-import { normal, type Random } from './random.js';
+/**
+ * Gaussian process regression with a Matérn-5/2 kernel and one length scale per parameter. Pure.
+ * Formulas: Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", chapters 2, 4 and 5.
+ */
+import { type Evaluation, minimise } from './minimise.js';
+import { cholesky, inverseOf, solveLower, solveUpper } from './triangular.js';
 
-/** A point: one position in [0, 1] per parameter. */
-export type Point = readonly number[];
+/** A point: one position in [0, 1] per axis. */
+export type Point = Float64Array;
 
-export interface GaussianProcess {
-  /** Mean and standard deviation at a point, in units of the standardised observations. */
-  predict(point: Point): { readonly mean: number; readonly deviation: number };
+/** How far apart two positions on an axis are: their difference, or 1 wherever they differ. */
+export type Distance = 'difference' | 'equality';
+
+export interface Observation {
+  readonly point: Point;
+  /** Standardised over all observations. */
+  readonly score: number;
+  /** Variance of the score beyond the noise that all observations have. */
+  readonly uncertainty: number;
 }
 
-interface Hyper {
-  /** One length scale per parameter, in units of the unit interval. */
-  readonly lengths: readonly number[];
+export interface Prediction {
+  readonly mean: number;
+  /** Standard deviation of the function itself, without the noise of an observation. */
+  readonly deviation: number;
+}
+
+export interface GaussianProcess {
+  /** Mean and deviation in units of the scores. */
+  predict(point: Point): Prediction;
+  /** One per axis, in units of the unit interval: the shorter, the more the axis matters. */
+  readonly lengthScales: readonly number[];
+  /** Variance of the noise in units of the scores' variance. */
   readonly noise: number;
 }
 
-/** Drawings of length scales and noise that are tried; each costs one factorisation of n × n. */
-const draws = 60;
-/** Steps of a random walk from the best drawing. */
-const refinements = 40;
-
 /**
- * Fits a process to observations of mean 0 and deviation 1. Length scales and noise are those of the highest posterior
- * density among random drawings and a local search from the best (MAP with log-normal priors: a length scale near half
- * of the range, and a noise near a hundredth of the variance).
- *
- * @param isCategorical for each parameter, whether all different values are equally far apart
+ * Priors of the hyperparameters, as medians and deviations of their logarithms. They were chosen by the median trials to
+ * a target on CNN tables (`npm run bench -- tuner`); half or twice of each changes little.
  */
+const lengthScalePrior = { median: 2 / 3, deviation: 1 };
+const variancePrior = { median: 1, deviation: 0.5 };
+const noisePrior = { median: 1e-3, deviation: 1.5 };
+
+/** Steps of the search for the hyperparameters, for each of its starts. */
+const mostIterations = 40;
+/** Keeps the matrix positive definite where two observations are the same. */
+const jitter = 1e-6;
+
+/** Fits the process: length scales, variance and noise are those of the highest posterior density (MAP). */
 export function fitGaussianProcess(
-  points: readonly Point[],
-  observations: readonly number[],
-  isCategorical: readonly boolean[],
-  random: Random,
+  observations: readonly Observation[],
+  distances: readonly Distance[],
 ): GaussianProcess {
-  const dimensions = isCategorical.length;
-  const draw = (): Hyper => ({
-    lengths: Array.from({ length: dimensions }, () => 0.5 * Math.exp(normal(random))),
-    noise: 0.01 * Math.exp(1.5 * normal(random)),
-  });
-  let best = scored(draw());
-  for (let i = 1; i < draws; i += 1) best = better(best, scored(draw()));
-  for (let i = 0; i < refinements; i += 1) best = better(best, scored(walk(best.hyper)));
-  const { hyper, factor, weights } = best;
-
-  function scored(candidate: Hyper) {
-    const covariance = points.map((a, i) =>
-      points.map((b, j) => matern(a, b, candidate.lengths, isCategorical) + (i === j ? candidate.noise + 1e-6 : 0)),
-    );
-    const lower = cholesky(covariance);
-    const alpha = solveUpper(lower, solveLower(lower, observations));
-    const fit = observations.reduce((sum, y, i) => sum + y * (alpha[i] ?? 0), 0);
-    const determinant = lower.reduce((sum, row, i) => sum + Math.log(row[i] ?? 1), 0);
-    return { hyper: candidate, factor: lower, weights: alpha, score: -0.5 * fit - determinant + logPrior(candidate) };
-  }
-
-  function better<T extends { readonly score: number }>(a: T, b: T): T {
-    return b.score > a.score ? b : a;
-  }
-
-  function walk({ lengths, noise }: Hyper): Hyper {
-    return {
-      lengths: lengths.map((length) => length * Math.exp(0.3 * normal(random))),
-      noise: noise * Math.exp(0.5 * normal(random)),
-    };
-  }
+  const size = observations.length;
+  const axes = distances.length;
+  const points = observations.map(({ point }) => point);
+  const scores = Float64Array.from(observations, ({ score }) => score);
+  const squares = squaredDistances(points, distances);
+  const priors = [...distances.map(() => lengthScalePrior), variancePrior, noisePrior];
+  const middle = Float64Array.from(priors, ({ median }) => Math.log(median));
+  const wiggly = Float64Array.from([...distances.map(() => 0.3), 1, 0.01], Math.log);
+  const best = [middle, wiggly]
+    .map((start) => minimise(negativeLogPosterior, start, mostIterations))
+    .reduce((a, b) => (b.value < a.value ? b : a));
+  const { lower, weights } = factorise(best.point) ?? { lower: new Float64Array(size * size), weights: scores };
+  const lengths = best.point.slice(0, axes).map(Math.exp);
+  const variance = Math.exp(best.point[axes] ?? 0);
+  const inverseLengths = lengths.map((length) => 1 / length);
 
   return {
+    lengthScales: [...lengths],
+    noise: Math.exp(best.point[axes + 1] ?? 0),
     predict(point) {
-      const correlations = points.map((other) => matern(point, other, hyper.lengths, isCategorical));
-      const mean = correlations.reduce((sum, k, i) => sum + k * (weights[i] ?? 0), 0);
-      const solved = solveLower(factor, correlations);
-      const explained = solved.reduce((sum, value) => sum + value * value, 0);
-      return { mean, deviation: Math.sqrt(Math.max(1 - explained, 1e-10)) };
+      const covariances = new Float64Array(size);
+      let mean = 0;
+      for (let i = 0; i < size; i += 1) {
+        const other = points[i] as Point;
+        let squared = 0;
+        for (let axis = 0; axis < axes; axis += 1) {
+          const scaled = difference(point, other, axis, distances) * (inverseLengths[axis] as number);
+          squared += scaled * scaled;
+        }
+        const covariance = variance * matern(Math.sqrt(5 * squared));
+        covariances[i] = covariance;
+        mean += covariance * (weights[i] as number);
+      }
+      const solved = solveLower(lower, covariances);
+      let explained = 0;
+      for (let i = 0; i < size; i += 1) explained += (solved[i] as number) ** 2;
+      return { mean, deviation: Math.sqrt(Math.max(variance - explained, 1e-12)) };
     },
   };
-}
 
-function logPrior({ lengths, noise }: Hyper): number {
-  const ofLengths = lengths.reduce((sum, length) => sum - 0.5 * Math.log(length / 0.5) ** 2, 0);
-  return ofLengths - 0.5 * (Math.log(noise / 0.01) / 1.5) ** 2;
-}
-
-/** Rasmussen and Williams 2006, equation 4.17, with one length scale per parameter. */
-function matern(a: Point, b: Point, lengths: readonly number[], isCategorical: readonly boolean[]): number {
-  let squared = 0;
-  for (let d = 0; d < lengths.length; d += 1) {
-    const difference = (a[d] ?? 0) - (b[d] ?? 0);
-    const distance = isCategorical[d] === true && difference !== 0 ? 1 : difference;
-    squared += (distance / (lengths[d] ?? 1)) ** 2;
+  /** Rasmussen and Williams, equations 5.8 and 5.9, with the logarithms of the hyperparameters as variables. */
+  function negativeLogPosterior(hyper: Float64Array): Evaluation {
+    const gradient = new Float64Array(axes + 2);
+    const found = factorise(hyper);
+    if (found === undefined) return { value: Number.POSITIVE_INFINITY, gradient };
+    const { lower, weights } = found;
+    const inverse = inverseOf(lower, size);
+    let value = 0;
+    for (let i = 0; i < size; i += 1) {
+      value += 0.5 * (scores[i] as number) * (weights[i] as number) + Math.log(lower[i * size + i] as number);
+    }
+    const variance = Math.exp(hyper[axes] ?? 0);
+    const noise = Math.exp(hyper[axes + 1] ?? 0);
+    const inverseSquares = hyper.slice(0, axes).map((x) => Math.exp(-2 * x));
+    for (let i = 0, pair = 0; i < size; i += 1) {
+      const diagonal = (inverse[i * size + i] as number) - (weights[i] as number) ** 2;
+      gradient[axes] = (gradient[axes] as number) + 0.5 * diagonal * variance;
+      gradient[axes + 1] = (gradient[axes + 1] as number) + 0.5 * diagonal * noise;
+      for (let j = 0; j < i; j += 1, pair += axes) {
+        // Each pair stands twice in the symmetric matrix, so the half of equation 5.9 falls away.
+        const outer = (inverse[i * size + j] as number) - (weights[i] as number) * (weights[j] as number);
+        let squared = 0;
+        for (let axis = 0; axis < axes; axis += 1) {
+          squared += (squares[pair + axis] as number) * (inverseSquares[axis] as number);
+        }
+        const distance = Math.sqrt(5 * squared);
+        const decay = variance * Math.exp(-distance);
+        gradient[axes] = (gradient[axes] as number) + outer * decay * (1 + distance + (distance * distance) / 3);
+        const common = outer * decay * (5 / 3) * (1 + distance);
+        for (let axis = 0; axis < axes; axis += 1) {
+          gradient[axis] =
+            (gradient[axis] as number) + common * (squares[pair + axis] as number) * (inverseSquares[axis] as number);
+        }
+      }
+    }
+    for (const [i, { median, deviation }] of priors.entries()) {
+      const away = ((hyper[i] ?? 0) - Math.log(median)) / deviation;
+      value += 0.5 * away * away;
+      gradient[i] = (gradient[i] ?? 0) + away / deviation;
+    }
+    return { value, gradient };
   }
-  const scaled = Math.sqrt(5 * squared);
-  return (1 + scaled + (5 * squared) / 3) * Math.exp(-scaled);
+
+  function factorise(hyper: Float64Array) {
+    const variance = Math.exp(hyper[axes] ?? 0);
+    const noise = Math.exp(hyper[axes + 1] ?? 0);
+    const inverseSquares = hyper.slice(0, axes).map((x) => Math.exp(-2 * x));
+    const covariance = new Float64Array(size * size);
+    for (let i = 0, pair = 0; i < size; i += 1) {
+      covariance[i * size + i] = variance + noise + (observations[i]?.uncertainty ?? 0) + jitter;
+      for (let j = 0; j < i; j += 1, pair += axes) {
+        let squared = 0;
+        for (let axis = 0; axis < axes; axis += 1) {
+          squared += (squares[pair + axis] as number) * (inverseSquares[axis] as number);
+        }
+        covariance[i * size + j] = variance * matern(Math.sqrt(5 * squared));
+      }
+    }
+    const lower = cholesky(covariance, size);
+    return lower === undefined ? undefined : { lower, weights: solveUpper(lower, solveLower(lower, scores)) };
+  }
 }
 
-function cholesky(matrix: readonly (readonly number[])[]): number[][] {
-  const lower: number[][] = matrix.map((row) => row.map(() => 0));
-  for (let i = 0; i < matrix.length; i += 1) {
-    for (let j = 0; j <= i; j += 1) {
-      let sum = matrix[i]?.[j] ?? 0;
-      for (let k = 0; k < j; k += 1) sum -= (lower[i]?.[k] ?? 0) * (lower[j]?.[k] ?? 0);
-      const row = lower[i];
-      if (row !== undefined) row[j] = i === j ? Math.sqrt(Math.max(sum, 1e-12)) : sum / (lower[j]?.[j] ?? 1);
+/** Rasmussen and Williams 2006, equation 4.17; `distance` is √5 times the scaled distance. */
+function matern(distance: number): number {
+  return (1 + distance + (distance * distance) / 3) * Math.exp(-distance);
+}
+
+/** For each pair of points, in the order of the rows of a lower triangle, the squared distance along each axis. */
+function squaredDistances(points: readonly Point[], distances: readonly Distance[]): Float64Array {
+  const axes = distances.length;
+  const squares = new Float64Array(((points.length * (points.length - 1)) / 2) * axes);
+  let at = 0;
+  for (const [i, a] of points.entries()) {
+    for (const b of points.slice(0, i)) {
+      for (let axis = 0; axis < axes; axis += 1, at += 1) squares[at] = difference(a, b, axis, distances) ** 2;
     }
   }
-  return lower;
+  return squares;
 }
 
-function solveLower(lower: readonly (readonly number[])[], right: readonly number[]): number[] {
-  const solution: number[] = [];
-  for (let i = 0; i < right.length; i += 1) {
-    let sum = right[i] ?? 0;
-    for (let k = 0; k < i; k += 1) sum -= (lower[i]?.[k] ?? 0) * (solution[k] ?? 0);
-    solution[i] = sum / (lower[i]?.[i] ?? 1);
-  }
-  return solution;
-}
-
-function solveUpper(lower: readonly (readonly number[])[], right: readonly number[]): number[] {
-  const solution: number[] = right.map(() => 0);
-  for (let i = right.length - 1; i >= 0; i -= 1) {
-    let sum = right[i] ?? 0;
-    for (let k = i + 1; k < right.length; k += 1) sum -= (lower[k]?.[i] ?? 0) * (solution[k] ?? 0);
-    solution[i] = sum / (lower[i]?.[i] ?? 1);
-  }
-  return solution;
+function difference(a: Point, b: Point, axis: number, distances: readonly Distance[]): number {
+  const apart = (a[axis] as number) - (b[axis] as number);
+  return distances[axis] === 'equality' && apart !== 0 ? 1 : apart;
 }

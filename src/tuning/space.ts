@@ -83,17 +83,19 @@ export function countValues(parameter: Parameter): number {
 
 /**
  * The value at a position of the unit interval: 0 is the low end, 1 the high end. Always legal: on a step, an integer
- * where one is due, and within the limits.
+ * where one is due, and within the limits. Each value of a parameter with steps has an equal share of the interval
+ * (on a logarithmic scale, where the parameter has one).
  */
 export function decode(parameter: Parameter, position: number): ParameterValue {
   const unit = Math.min(Math.max(position, 0), 1);
   if (parameter.type === 'categorical') {
-    const index = Math.min(Math.floor(unit * parameter.choices.length), parameter.choices.length - 1);
-    return parameter.choices[index] ?? '';
+    const choices = inOrder(parameter.choices);
+    return choices[Math.min(Math.floor(unit * choices.length), choices.length - 1)] ?? '';
   }
   const { low, high } = parameter;
+  const [start, end] = interval(parameter);
   const value =
-    parameter.log === true ? Math.exp(Math.log(low) + unit * Math.log(high / low)) : low + unit * (high - low);
+    parameter.log === true ? Math.exp(Math.log(start) + unit * Math.log(end / start)) : start + unit * (end - start);
   if (parameter.type === 'float' && parameter.step === undefined) {
     return Math.min(Math.max(Number(value.toPrecision(floatDigits)), low), high);
   }
@@ -106,11 +108,41 @@ export function decode(parameter: Parameter, position: number): ParameterValue {
 /** The position of a value in the unit interval; a value outside of the range is moved to its nearest end. */
 export function encode(parameter: Parameter, value: ParameterValue): number {
   if (parameter.type === 'categorical') {
-    const index = parameter.choices.findIndex((choice) => valueKey(choice) === valueKey(value));
+    const index = inOrder(parameter.choices).findIndex((choice) => valueKey(choice) === valueKey(value));
     return (Math.max(index, 0) + 0.5) / parameter.choices.length;
   }
   const { low, high } = parameter;
   if (typeof value !== 'number' || low >= high) return 0.5;
   const inside = Math.min(Math.max(value, low), high);
-  return parameter.log === true ? Math.log(inside / low) / Math.log(high / low) : (inside - low) / (high - low);
+  const [start, end] = interval(parameter);
+  return parameter.log === true ? Math.log(inside / start) / Math.log(end / start) : (inside - start) / (end - start);
+}
+
+/** Whether the choices lie on a scale, as sizes do: then neighbours on it are alike. */
+export function isOrdered({ choices }: CategoricalParameter): boolean {
+  return choices.every((choice) => magnitude(choice) !== undefined) && choices.length > 2;
+}
+
+/** The ends of the unit interval: half a step beyond the limits where there are steps. */
+function interval({ type, low, high, log, step }: FloatParameter | IntParameter): readonly [number, number] {
+  if (type === 'float' && step === undefined) return [low, high];
+  const half = (step ?? 1) / 2;
+  // A logarithmic scale must not reach zero.
+  return [log === true ? Math.max(low - half, low / 2) : low - half, high + half];
+}
+
+/** Choices on a scale from the smallest on, others as they are. */
+function inOrder(choices: readonly ParameterValue[]): readonly ParameterValue[] {
+  if (choices.some((choice) => magnitude(choice) === undefined)) return choices;
+  return choices.toSorted((a, b) => (magnitude(a) ?? 0) - (magnitude(b) ?? 0));
+}
+
+/** A number, or the sum of the numbers in a tuple. */
+function magnitude(value: ParameterValue): number | undefined {
+  if (typeof value === 'number') return value;
+  if (typeof value !== 'object') return undefined;
+  return value.reduce<number | undefined>((sum, item) => {
+    const more = magnitude(item);
+    return sum === undefined || more === undefined ? undefined : sum + more;
+  }, 0);
 }

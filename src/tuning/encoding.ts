@@ -1,0 +1,44 @@
+/** Trials as points of the unit cube, and back: what the models of the tuner work on. Pure. */
+import type { Distance, Point } from './gaussian-process.js';
+import {
+  activeValues,
+  countValues,
+  decode,
+  encode,
+  isOrdered,
+  type Parameter,
+  type SearchSpace,
+  type Values,
+} from './space.js';
+
+/** Where a parameter that means nothing beside the others stands: in the middle, where it tells nothing. */
+const inactive = 0.5;
+
+/** How far apart two values of each parameter are to a model. */
+export function distancesOf(space: SearchSpace): readonly Distance[] {
+  return space.parameters.map((parameter) =>
+    parameter.type === 'categorical' && !isOrdered(parameter) ? 'equality' : 'difference',
+  );
+}
+
+export function toPoint(space: SearchSpace, values: Values): Point {
+  const active = activeValues(space, values);
+  return Float64Array.from(space.parameters, (parameter) => {
+    const value = active[parameter.name];
+    return value === undefined ? inactive : encode(parameter, value);
+  });
+}
+
+export function toValues(space: SearchSpace, position: ArrayLike<number>): Values {
+  const all = space.parameters.map((parameter, i) => [parameter.name, decode(parameter, position[i] ?? inactive)]);
+  return activeValues(space, Object.fromEntries(all));
+}
+
+/** All positions of a parameter with at most so many values; undefined for one with more. */
+export function positionsOf(parameter: Parameter, most: number): readonly number[] | undefined {
+  const count = countValues(parameter);
+  if (count > most) return undefined;
+  if (parameter.type === 'categorical') return parameter.choices.map((_, i) => (i + 0.5) / count);
+  const { low, step } = parameter;
+  return Array.from({ length: count }, (_, i) => encode(parameter, low + i * (step ?? 1)));
+}
