@@ -79,9 +79,9 @@ export function formatMetric(value: number): string {
   return String(Number(value.toFixed(4)));
 }
 
-/** Characters of a first line that hosts and `git log --oneline` show whole: GitHub cuts off behind these. */
-const longestSubject = 72;
-/** A single change is told even if it takes more than that; beyond this it is cut off. */
+/** Characters of a first line that a terminal shows in one. Three changes fit, which is what many scripts have. */
+const longestSubject = 100;
+/** A single change is told whatever room there is; beyond this it is cut off. */
 const longestChange = 60;
 
 /**

@@ -59,8 +59,8 @@ it('names the first changes when there are many, and lists all of them in the bo
     skipChecks: false,
   });
   const [subject = '', empty, sentence, alsoEmpty, ...rest] = message.split('\n');
-  assert.equal(subject, 'tune: learning_rate 16 → 24, filters_1 16 → 24 and 5 more (trial 12)');
-  assert.ok(subject.length <= 72);
+  assert.equal(subject, 'tune: learning_rate 16 → 24, filters_1 16 → 24, filters_2 16 → 24 and 4 more (trial 12)');
+  assert.ok(subject.length <= 100);
   assert.deepEqual([empty, sentence, alsoEmpty], ['', 'Trial 11 reached val_accuracy 0.6; the target is 0.8.', '']);
   assert.deepEqual(
     rest.slice(0, names.length),
