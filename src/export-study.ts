@@ -7,7 +7,8 @@ import { GitError } from './git/client.js';
 import { readNotes } from './git/notes.js';
 import { textTable } from './http/text-table.js';
 import { formatMetric, formatValue } from './pipeline/commit-message.js';
-import { historiesFromNotes, type StudyHistory, studyHistorySchema } from './pipeline/study-history.js';
+import type { Study } from './pipeline/study.js';
+import { historiesFromNotes, historyOf, type StudyHistory, studyHistorySchema } from './pipeline/study-history.js';
 import { readTrialNotes } from './pipeline/trial-note.js';
 
 /** There is no such study, or nobody who could tell; the message says what to do. */
@@ -67,6 +68,11 @@ export async function isDirectory(path: string): Promise<boolean> {
   );
 }
 
+/** The part of a study that is looked into before its history is taken from it. */
+const answeredStudy = z.looseObject({
+  reason: z.string().optional(),
+  trials: z.array(z.looseObject({ error: z.string().optional(), curve: z.array(z.unknown()).optional() })),
+});
 const runList = z.object({ runs: z.array(z.object({ study: z.string() })) });
 
 /**
@@ -77,11 +83,12 @@ const runList = z.object({ runs: z.array(z.object({ study: z.string() })) });
  */
 export async function studyFromServer(server: string, selection: StudySelection): Promise<StudyHistory> {
   const id = selection.study ?? (await latestStudy(server, selection.repository));
-  const answer = studyHistorySchema.safeParse(await get(server, `/api/studies/${encodeURIComponent(id)}`));
-  if (!answer.success) {
-    throw new ExportError(`${server} answers with something that is no study: ${z.prettifyError(answer.error)}`);
-  }
-  return answer.data;
+  const answer = answeredStudy
+    .transform((study) => historyOf(study as unknown as Study))
+    .pipe(studyHistorySchema)
+    .safeParse(await get(server, `/api/studies/${encodeURIComponent(id)}`));
+  if (answer.success) return answer.data;
+  throw new ExportError(`${server} answers with something that is no study: ${z.prettifyError(answer.error)}`);
 }
 
 async function latestStudy(server: string, repository: string | undefined): Promise<string> {

@@ -146,8 +146,9 @@ describe('the memory of git', () => {
     chmodSync(hook, 0o755);
     const study = await ended(await server.push({ 'train.py': pretendedTraining('four') }));
     assert.equal(study.state, 'budget_ended');
-    await until('a run tells of it', async () =>
-      (await server.runs()).some(({ events }) => events.some(({ text }) => text.includes('could not be pushed'))),
+    const last = study.trials.at(-1)?.run;
+    await until('the last run tells of it', async () =>
+      (await server.runs()).find(({ id }) => id === last)?.events.some(({ text }) => text.includes('no notes today')),
     );
     rmSync(hook);
     // The next push ends nothing any more, but has the notes of the study before it written.

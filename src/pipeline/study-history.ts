@@ -18,7 +18,7 @@ export interface StudyHistory extends StudyDetails {
 }
 
 /** A study as the server's API shows it; what is no part of its history is left out. */
-export const studyHistorySchema: z.ZodType<StudyHistory> = z.object({
+export const studyHistorySchema = z.object({
   id: z.string().min(1).max(200),
   ...studyDetailsSchema.shape,
   trials: z.array(trialRecordSchema),

@@ -10,8 +10,8 @@ import type { Study, StudyTrial } from './study.js';
 /** Readers skip records of a version that they do not know. */
 const noteVersion = 1;
 
-/** Longer texts are no name of anything. */
-const word = z.string().min(1).max(200);
+/** Longer texts are no name of anything; a branch's may be as long as a file's. */
+const word = z.string().min(1).max(255);
 /** Notes come from whoever may push to the repository; a longer message is none of Pushtune's. */
 const sentence = z.string().max(1000);
 const sha = z.string().regex(/^[0-9a-f]{40}([0-9a-f]{24})?$/);
@@ -29,14 +29,14 @@ const statedSpace = z.object({
 });
 const space = z.custom<StatedSpace>((stated) => statedSpace.safeParse(stated).success);
 
-const metric = z.object({ name: word, value: z.number(), source: sentence });
+const metric = z.object({ name: sentence, value: z.number(), source: sentence });
 
 /** What a study is apart from its trials. */
 export const studyDetailsSchema = z.object({
   repository: word,
   branch: word,
   baseSha: sha,
-  state: z.enum(['running', 'target_reached', 'budget_ended', 'superseded', 'failed']),
+  state: z.enum(['running', 'paused', 'target_reached', 'budget_ended', 'superseded', 'failed']),
   reason: sentence.optional(),
   mode: z.enum(['max', 'min']),
   target: z.number(),
@@ -58,7 +58,8 @@ export const trialRecordSchema = z.object({
   seconds: z.number().min(0).optional(),
   error: sentence.optional(),
   metrics: z.record(z.string(), z.number()).optional(),
-  curve: z.array(z.number()).optional(),
+  /** Null for an epoch whose figure was no number. */
+  curve: z.array(z.number().nullable()).optional(),
   sampler: word.optional(),
   image: sentence.optional(),
 });
@@ -106,12 +107,13 @@ export function recordOf(trial: StudyTrial): TrialRecord {
     sha,
     run,
     state,
-    metric,
+    // A pruned trial may have ended with NaN, for which JSON has no word.
+    metric: Number.isFinite(metric?.value) ? metric : undefined,
     values: values as TrialRecord['values'],
     seconds,
     error: error === undefined ? undefined : firstLine(error),
     metrics,
-    curve: curve === undefined ? undefined : [...curve],
+    curve: curve?.map((figure) => (Number.isFinite(figure) ? figure : null)),
     sampler,
     image,
   });
