@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: `pushtune start | serve | work | image | inspect | init | healthy`. */
+/** The command line: `pushtune start | serve | work | image | inspect | init | study | healthy`. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Argument, Command } from 'commander';
@@ -110,6 +110,44 @@ program
   });
 
 program
+  .command('study')
+  .description('what was tried, and what came of it')
+  .command('export')
+  .description('print the history of a study: its trials with values, metrics and commits')
+  .argument('[study]', 'id of the study; the latest one if there is none')
+  .option('--from-git [directory]', 'read a clone and its notes instead of asking the server')
+  .option('--study <id>', 'the same as the argument')
+  .option('--repository <owner/name>', 'take the latest study of this repository')
+  .option('--server <url>', 'where Pushtune listens; otherwise as configured')
+  .option('--json', 'print one JSON object')
+  .action(async (argument: string | undefined, options: ExportOptions) => {
+    const { isDirectory, renderHistory, studyFromGit, studyFromServer } = await import('./export-study.js');
+    // The folder may stand before the option, too; no study is called like one.
+    const isFolder = options.fromGit === true && argument !== undefined && (await isDirectory(argument));
+    const study = options.study ?? (isFolder ? undefined : argument);
+    const folder = typeof options.fromGit === 'string' ? options.fromGit : isFolder ? argument : '.';
+    const selection = { study, repository: options.repository };
+    const history =
+      options.fromGit === undefined
+        ? await studyFromServer(options.server?.replace(/\/+$/, '') ?? (await serverUrl()), selection)
+        : await studyFromGit(folder, selection);
+    process.stdout.write(options.json === true ? `${JSON.stringify(history)}\n` : renderHistory(history));
+  });
+
+interface ExportOptions {
+  readonly fromGit?: string | true;
+  readonly study?: string;
+  readonly repository?: string;
+  readonly server?: string;
+  readonly json?: boolean;
+}
+
+async function serverUrl(): Promise<string> {
+  const { server } = await readConfig();
+  return server.url === '' ? `http://${server.host}:${server.port}` : server.url;
+}
+
+program
   .command('healthy')
   .description('exit with 0 when a worker of this host looked after its containers lately, for container engines')
   .action(async () => {
@@ -131,6 +169,7 @@ function isForPeople(error: unknown): error is Error {
   const kinds = [
     'CommandError',
     'ConfigError',
+    'ExportError',
     'ImageError',
     'MainScriptError',
     'PythonSyntaxError',

@@ -1,5 +1,6 @@
 /** evaluate: reads the metric that the training left behind. */
 import { UnsafeFileError } from '../src/container/guarded-files.js';
+import { allFigures } from '../src/pipeline/all-figures.js';
 import { findMetric, MetricNotFoundError } from '../src/pipeline/metric.js';
 import type { Run } from '../src/pipeline/run.js';
 import type { WorkerContext } from './context.js';
@@ -12,7 +13,7 @@ export async function evaluate(context: WorkerContext, run: Run): Promise<StageO
     const { traces, request } = await readTraining(context, run);
     const { metric, warning } = findMetric(traces, request);
     if (warning !== undefined) await warn(context, run, warning);
-    return { kind: 'next', found: { metric } };
+    return { kind: 'next', found: { metric, metrics: allFigures(traces, metric) } };
   } catch (error) {
     if (error instanceof MetricNotFoundError || error instanceof UnsafeFileError) {
       throw new StageFailure(error.message, { cause: error });

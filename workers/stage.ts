@@ -82,6 +82,8 @@ async function settle(context: WorkerContext, stage: StageName, run: Run, outcom
     await announceStage(context, finished, stage);
     return enqueueNext(context, finished, stage);
   }
+  // Before the run ends: a worker that dies here comes back to this place.
+  await context.store.queues.enqueueNotes(run.study);
   const ended = await updateRun(context.store.redis, run.id, (current) => {
     const finished = outcome.state === 'superseded' ? current : finishStage(current, stage, now());
     return endRun(finished, outcome.state, now(), outcome.reason);
@@ -112,6 +114,7 @@ async function fail(context: WorkerContext, stage: StageName, run: Run, cause: u
   if (!announced) await announceFailure(context, run, stage, error);
   if ((await getStudy(redis, run.study)) !== undefined) {
     await updateStudy(redis, run.study, (study) => endStudy(study, 'failed', now(), error));
+    await queues.enqueueNotes(run.study);
   }
   const failed = await updateRun(redis, run.id, (current) => failStage(current, stage, now(), error));
   await announceStage(context, failed, stage);

@@ -25,6 +25,7 @@ import type { Values } from '../src/tuning/space.js';
 import { suggest } from '../src/tuning/suggest.js';
 import { announceBudgetEnded, announcePushRefused, announceTargetReached } from './announce.js';
 import { mirrorOf, now, type WorkerContext } from './context.js';
+import { earlierTrialsOf } from './earlier-trials.js';
 import { type Project, readProject, trialFiles } from './project.js';
 import { StageFailure, type StageOutcome } from './stage.js';
 import { startHeadRun, supersedeStudy } from './supersede.js';
@@ -80,6 +81,7 @@ async function continueStudy(
     suggestionSeed(await treeOf(mirror, study.baseSha), trial),
     {
       mode: study.mode,
+      earlier: await earlierTrialsOf(context, mirror, study, project),
     },
   );
   if (suggestion === undefined)
@@ -102,7 +104,8 @@ async function continueStudy(
       `the suggested values change nothing in the files: ${describeChange(before, suggestion.values)}`,
     );
   }
-  const pending = { ...commit, purpose: 'trial' as const, trial, run: newId() };
+  const { sampler } = suggestion;
+  const pending = { ...commit, purpose: 'trial' as const, trial, sampler, run: newId() };
   return carryOut(context, mirror, run, study, await writeDown(context, study, pending));
 }
 
@@ -179,6 +182,7 @@ async function startTrial(context: WorkerContext, run: Run, study: Study, pendin
       trial: pending.trial,
       values: pending.values,
       createdAt: now(),
+      ...(pending.sampler === undefined ? {} : { sampler: pending.sampler }),
       ...(run.author === undefined ? {} : { author: run.author }),
     },
     { onePerCommit: true },
@@ -250,6 +254,9 @@ function trialOf(run: Run, project: Project): StudyTrial {
     ...(run.metric === undefined ? {} : { metric: run.metric }),
     ...(run.training === undefined ? {} : { seconds: run.training.seconds }),
     ...(error === undefined ? {} : { error }),
+    ...(run.metrics === undefined ? {} : { metrics: run.metrics }),
+    ...(run.sampler === undefined ? {} : { sampler: run.sampler }),
+    ...(run.build === undefined ? {} : { image: run.build.image }),
   };
 }
 

@@ -97,7 +97,11 @@ export interface Run {
   readonly build?: Build;
   readonly training?: TrainingResult;
   readonly metric?: Metric;
+  /** Every figure that the training left behind, by name; all of them finite. */
+  readonly metrics?: Readonly<Record<string, number>>;
   readonly values?: Values;
+  /** What suggested the values. */
+  readonly sampler?: string;
   readonly events: readonly RunEvent[];
   readonly createdAt: string;
   readonly finishedAt?: string;
@@ -107,7 +111,18 @@ export interface Run {
 export interface NewRun
   extends Pick<
     Run,
-    'id' | 'repository' | 'branch' | 'sha' | 'cause' | 'message' | 'author' | 'study' | 'trial' | 'values' | 'createdAt'
+    | 'id'
+    | 'repository'
+    | 'branch'
+    | 'sha'
+    | 'cause'
+    | 'message'
+    | 'author'
+    | 'study'
+    | 'trial'
+    | 'values'
+    | 'sampler'
+    | 'createdAt'
   > {}
 
 /** A run as it is recorded before its webhook is answered: all five stages wait. */

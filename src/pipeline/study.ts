@@ -1,5 +1,6 @@
 /** What a study is: its trials, its end, and what follows from a trial's metric. Pure: time comes in as an argument. */
 import type { SearchSpace, Values } from '../tuning/space.js';
+import type { Trial } from '../tuning/suggest.js';
 import type { Metric, Person } from './run.js';
 
 export type StudyState = 'running' | 'target_reached' | 'budget_ended' | 'superseded' | 'failed';
@@ -20,6 +21,12 @@ export interface StudyTrial {
   /** Wall seconds of the training. */
   readonly seconds?: number;
   readonly error?: string;
+  /** Every figure that the training left behind, by name; all of them finite. */
+  readonly metrics?: Readonly<Record<string, number>>;
+  /** What suggested the values; trial 0 has none. */
+  readonly sampler?: string;
+  /** The image that it was trained in. */
+  readonly image?: string;
 }
 
 export interface StudyBudget {
@@ -42,6 +49,8 @@ export interface PendingPush {
   readonly message: string;
   readonly trial: number;
   readonly values: Values;
+  /** What suggested the values of a `trial`. */
+  readonly sampler?: string;
   /** Id of the run that the commit of a trial starts. */
   readonly run: string;
   /** Why the study ends, for a `restore`. */
@@ -64,6 +73,11 @@ export interface Study {
   /** Lengths of the axes of one input, as the first training saw it; trials leave it alone. */
   readonly inputShape?: readonly number[];
   readonly trials: readonly StudyTrial[];
+  /**
+   * Trials of earlier studies that this one learns from. They are looked for once, and kept here, so that suggestions
+   * follow from what is stored alone.
+   */
+  readonly earlier?: readonly Trial[];
   readonly pending?: PendingPush;
   /** The last commit that the bot made on the branch after the end, if it restored the best values. */
   readonly restoredSha?: string;

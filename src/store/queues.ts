@@ -25,6 +25,10 @@ export interface StatusJob {
   readonly url: string;
 }
 
+export interface NotesJob {
+  readonly study: string;
+}
+
 /** BullMQ prefixes its keys with this. */
 export const queuePrefix = `${keyPrefix}:queue`;
 
@@ -48,6 +52,8 @@ export interface Queues {
   /** A mail with an id that was sent already is not sent again. */
   enqueueMail(mail: MailJob): Promise<void>;
   enqueueStatus(status: StatusJob): Promise<void>;
+  /** Has the notes on the study's commits brought up to date. */
+  enqueueNotes(study: string): Promise<void>;
   get(name: string): Queue;
   close(): Promise<void>;
 }
@@ -57,6 +63,9 @@ const stageAttempts = { attempts: 6, backoff: { type: 'exponential', delay: 2000
 
 /** A mail server may be down for a weekend: about 4 days, at most every 6 hours. */
 const mailAttempts = { attempts: 30, backoff: { type: 'mail' } };
+
+/** A note that is not written within half a minute is written with the next trial. */
+const notesAttempts = { attempts: 4, backoff: { type: 'exponential', delay: 2000, jitter: 0.2 } };
 
 /** A finished job is kept for a while, so that a stage that is enqueued again after a crash is recognised. */
 const retention = { removeOnComplete: { age: 3600, count: 10_000 }, removeOnFail: { age: 24 * 3600, count: 10_000 } };
@@ -93,6 +102,10 @@ export function openQueues(connection: Redis): Queues {
     },
     async enqueueStatus(status) {
       await get('status').add('status', status, { ...stageAttempts, ...retention });
+    },
+    async enqueueNotes(study) {
+      const job: NotesJob = { study };
+      await get('notes').add('notes', job, { ...notesAttempts, ...retention });
     },
     async close() {
       await Promise.all([...opened.values()].map((queue) => queue.close()));

@@ -34,6 +34,8 @@ export interface Suggestion {
 export interface SuggestOptions {
   /** Whether a higher metric is better; `max` by default. */
   readonly mode?: 'max' | 'min';
+  /** Trials of earlier studies, with a weight and with negative numbers; their values may be proposed again. */
+  readonly earlier?: readonly Trial[];
 }
 
 /** Trials that only explore, before a process is fitted to them: fewer tell it too little (research of this project: 6–10). */
