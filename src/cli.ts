@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: `pushtune start | serve | work | image | inspect | init | study | healthy`. */
+/** The command line: `pushtune start | serve | work | image | inspect | init | space | study | healthy`. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Argument, Command } from 'commander';
@@ -107,6 +107,27 @@ program
     });
     process.stderr.write(renderWarnings(inspection.warnings));
     process.stdout.write(`${path}: ${inspection.hyperparameters.length} hyperparameters of ${inspection.main}\n`);
+  });
+
+program
+  .command('space')
+  .description('the search space of a repository')
+  .command('check')
+  .description('say what is wrong with the search space, the metric and the target, before anything is trained')
+  .argument('[directory]', 'the repository', '.')
+  .option('--json', 'print one JSON object')
+  .action(async (directory: string, options: { json?: boolean }) => {
+    const { readDirectory } = await import('./git/read-directory.js');
+    const { inspectRepository } = await import('../workers/project.js');
+    const { repositoryConfigIn } = await import('../workers/repository-settings.js');
+    const { checkSpace, renderSpaceCheck, spaceCheckToJson } = await import('../workers/check-space.js');
+    const files = await readDirectory(directory);
+    const stated = repositoryConfigIn(files);
+    const check = checkSpace(files, await readConfig(), stated, inspectRepository(files, stated));
+    process.stdout.write(
+      options.json === true ? `${JSON.stringify(spaceCheckToJson(check))}\n` : renderSpaceCheck(check),
+    );
+    if (check.errors.length > 0) process.exitCode = 1;
   });
 
 program

@@ -18,10 +18,12 @@ import { RepositoryConfigError, trainingLimits } from '../src/repository-config.
 import { setIncident } from '../src/store/incidents.js';
 import { updateRun } from '../src/store/runs.js';
 import { announceBuild } from './announce.js';
+import { checkSpace, type SpaceCheck, sentenceOf } from './check-space.js';
 import { mirrorOf, now, settingsOf, type WorkerContext } from './context.js';
 import { inspectRepository } from './project.js';
 import { repositoryConfigIn } from './repository-settings.js';
 import { StageFailure, type StageOutcome } from './stage.js';
+import { warn } from './warn.js';
 
 /** Mails when the outcome differs from the repository's build before. */
 export async function build(context: WorkerContext, run: Run): Promise<StageOutcome> {
@@ -41,6 +43,7 @@ async function buildRun(context: WorkerContext, run: Run): Promise<Build> {
   const config = repositoryConfigIn(files);
   const inspection = inspectRepository(files, config);
   await noteWarnings(context, run, inspection);
+  if (run.cause !== 'trial') await refuseMistakes(context, run, checkSpace(files, context.config, config, inspection));
   const image = config.environment.image ?? (await environmentImage(context, run, inspection));
   const request = {
     data: context.config.data,
@@ -105,6 +108,12 @@ async function noteWarnings(context: WorkerContext, run: Run, { warnings }: Insp
     const known = new Set(current.events.map(({ text }) => text));
     return texts.filter((text) => !known.has(text)).reduce((changed, text) => addEvent(changed, now(), text), current);
   });
+}
+
+/** A study whose space or metric is a mistake would only show it after a training. */
+async function refuseMistakes(context: WorkerContext, run: Run, { errors, warnings }: SpaceCheck): Promise<void> {
+  for (const warning of warnings) await warn(context, run, sentenceOf(warning));
+  if (errors.length > 0) throw new StageFailure(errors.map(sentenceOf).join('\n'));
 }
 
 function isDefinite(error: unknown): error is Error {

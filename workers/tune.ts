@@ -22,12 +22,12 @@ import { rememberBotCommit } from '../src/store/runs.js';
 import { newId, startRun } from '../src/store/start-run.js';
 import { getStudy, updateStudy } from '../src/store/studies.js';
 import type { Values } from '../src/tuning/space.js';
-import { suggest } from '../src/tuning/suggest.js';
 import { announceBudgetEnded, announcePushRefused, announceTargetReached } from './announce.js';
 import { mirrorOf, now, type WorkerContext } from './context.js';
 import { earlierTrialsOf } from './earlier-trials.js';
 import { type Project, readProject, trialFiles } from './project.js';
 import { StageFailure, type StageOutcome } from './stage.js';
+import { suggestInThread } from './suggestion.js';
 import { startHeadRun, supersedeStudy } from './supersede.js';
 
 export async function tune(context: WorkerContext, run: Run): Promise<StageOutcome> {
@@ -75,7 +75,7 @@ async function continueStudy(
     );
   }
   const trial = nextTrialNumber(study);
-  const suggestion = suggest(
+  const suggestion = await suggestInThread(
     project.space,
     study.trials.map(toHistory),
     suggestionSeed(await treeOf(mirror, study.baseSha), trial),
