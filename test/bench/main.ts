@@ -1,10 +1,12 @@
 /** The benchmarks: `npm run bench`, or one of them: `npm run bench -- cycle --json`. */
 import { benchCycle } from './cycle.js';
 import { benchInspect } from './inspect.js';
+import { benchPruning } from './pruning.js';
 
 const benchmarks = new Map([
   ['cycle', benchCycle],
   ['inspect', benchInspect],
+  ['pruning', benchPruning],
 ]);
 const parameters = process.argv.slice(2);
 const names = parameters.filter((parameter) => !parameter.startsWith('--'));
