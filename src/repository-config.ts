@@ -42,6 +42,9 @@ const variables = z.record(
   },
 );
 
+/** As above: `off` and `on` are words or truth values, whoever reads them. */
+const onOrOff = z.union([z.boolean(), z.enum(['on', 'off'])]);
+
 /** The schema of `.pushtune.yml`; `config/pushtune.schema.json` is generated from it. */
 export const repositoryConfigSchema = z.strictObject({
   main: z.string().min(1).optional(),
@@ -74,6 +77,7 @@ export const repositoryConfigSchema = z.strictObject({
       patience: z.int().min(1).optional(),
     })
     .prefault({}),
+  pruning: onOrOff.default(true).transform((value) => value === true || value === 'on'),
   notify: z.strictObject({ on: z.array(z.enum(notifications)).default([...notifications]) }).prefault({}),
 });
 

@@ -28,21 +28,17 @@ const measured: Study = recordTrial(
     seconds: 2,
   },
 );
-/** As Redis gives it back: NaN has become null there. */
-const study: Study = JSON.parse(
-  JSON.stringify(
-    [
-      { state: 'failed' as const, error: `exit code 1\n${'a line of the log\n'.repeat(500)}` },
-      {
-        state: 'pruned' as const,
-        metric: { name: 'loss', value: Number.NaN, source: 'log' },
-        curve: [2, Number.NaN],
-      },
-    ].reduce(
-      (known, change, i) => recordTrial(known, { number: i + 1, run: `r${i}`, sha, values: {}, ...change }),
-      measured,
-    ),
-  ),
+const study: Study = [
+  { state: 'failed' as const, error: `exit code 1\n${'a line of the log\n'.repeat(500)}` },
+  {
+    state: 'pruned' as const,
+    curve: [0.1, 0.2],
+    epochs: 8,
+    earlyStop: { epoch: 2, epochs: 8, reason: 'it was slow' },
+  },
+].reduce(
+  (known, change, i) => recordTrial(known, { number: i + 1, run: `r${i}`, sha, values: {}, ...change }),
+  measured,
 );
 
 describe('the export from a server', () => {
@@ -67,17 +63,17 @@ describe('the export from a server', () => {
   });
   after(() => server.close());
 
-  it('is to the byte what the notes hold, also of trials that failed or measured no number', async () => {
+  it('is to the byte what the notes hold, also of trials that failed or were stopped early', async () => {
     const read = trialNotes(study).flatMap((note) => readTrialNotes(writeTrialNote(note)));
     const [fromNotes] = historiesFromNotes(read.map((note) => ({ commit: sha, note })));
     const fromServer = await studyFromServer(url, { study: '01S' });
     assert.equal(JSON.stringify(fromServer), JSON.stringify(fromNotes));
     assert.deepEqual(
-      fromServer.trials.map(({ error, metric, curve }) => [error, metric?.value, curve]),
+      fromServer.trials.map(({ error, metric, curve, earlyStop }) => [error, metric?.value, curve, earlyStop?.reason]),
       [
-        [undefined, 0.51239, undefined],
-        ['exit code 1', undefined, undefined],
-        [undefined, undefined, [2, null]],
+        [undefined, 0.51239, undefined, undefined],
+        ['exit code 1', undefined, undefined, undefined],
+        [undefined, undefined, [0.1, 0.2], 'it was slow'],
       ],
     );
   });

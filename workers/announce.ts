@@ -7,7 +7,7 @@ import * as mails from '../src/notify/mails.js';
 import { recipients } from '../src/notify/recipients.js';
 import { describeChange } from '../src/pipeline/commit-message.js';
 import type { Incident } from '../src/pipeline/incident.js';
-import { type Person, type Run, type StageName, warningsOf } from '../src/pipeline/run.js';
+import { describeEarlyStop, type Person, type Run, type StageName, warningsOf } from '../src/pipeline/run.js';
 import { bestTrial, type Study } from '../src/pipeline/study.js';
 import type { Notification } from '../src/repository-config.js';
 import { swapBuildOutcome } from '../src/store/build-outcomes.js';
@@ -24,9 +24,15 @@ export async function announceStage(context: WorkerContext, run: Run, stage: Sta
     sha: run.sha,
     context: `pushtune/${stage}`,
     state: state === 'succeeded' ? 'success' : 'failure',
-    description: error ?? (run.stages.tune === run.stages[stage] ? (run.reason ?? '') : `${stage} succeeded`),
+    description: error ?? describeSuccess(run, stage),
     url: runUrl(context, run),
   });
+}
+
+function describeSuccess(run: Run, stage: StageName): string {
+  if (stage === 'tune') return run.reason ?? '';
+  const earlyStop = stage === 'train' ? describeEarlyStop(run) : undefined;
+  return earlyStop === undefined ? `${stage} succeeded` : `pruned: ${earlyStop}`;
 }
 
 export async function announceFailure(
@@ -142,6 +148,7 @@ function facts(context: WorkerContext, run: Run, study: Study): StudyFacts {
       number: trial.number,
       change: i === 0 ? 'as pushed' : describeChange(study.trials[i - 1]?.values ?? {}, trial.values),
       ...(trial.metric === undefined ? {} : { metric: trial.metric.value }),
+      ...(trial.state === 'pruned' ? { isPruned: true } : {}),
       ...(trial.seconds === undefined ? {} : { seconds: trial.seconds }),
     })),
   };

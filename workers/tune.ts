@@ -5,7 +5,7 @@
 import { type CommitRequest, createCommit, pushCommit } from '../src/git/commit.js';
 import { type Mirror, readSources, treeOf } from '../src/git/mirror.js';
 import { describeChange, formatMetric, restoreMessage, trialMessage } from '../src/pipeline/commit-message.js';
-import { type Run, trialError } from '../src/pipeline/run.js';
+import { describeEarlyStop, type Run, trialError } from '../src/pipeline/run.js';
 import {
   bestTrial,
   decide,
@@ -25,6 +25,7 @@ import type { Values } from '../src/tuning/space.js';
 import { announceBudgetEnded, announcePushRefused, announceTargetReached } from './announce.js';
 import { mirrorOf, now, type WorkerContext } from './context.js';
 import { earlierTrialsOf } from './earlier-trials.js';
+import { curveOf } from './early-stopping.js';
 import { type Project, readProject, trialFiles } from './project.js';
 import { StageFailure, type StageOutcome } from './stage.js';
 import { suggestInThread } from './suggestion.js';
@@ -250,7 +251,8 @@ function trialOf(run: Run, project: Project): StudyTrial {
     run: run.id,
     sha: run.sha,
     values: run.values ?? project.values,
-    state: run.metric === undefined ? 'failed' : 'completed',
+    state: run.training?.isPruned === true ? 'pruned' : run.metric === undefined ? 'failed' : 'completed',
+    ...curveOf(run),
     ...(run.metric === undefined ? {} : { metric: run.metric }),
     ...(run.training === undefined ? {} : { seconds: run.training.seconds }),
     ...(error === undefined ? {} : { error }),
@@ -266,17 +268,21 @@ function toHistory(trial: StudyTrial) {
     values: trial.values,
     state: trial.state,
     ...(trial.metric === undefined ? {} : { metric: trial.metric.value }),
+    ...(trial.curve === undefined ? {} : { curve: trial.curve }),
     ...(trial.seconds === undefined ? {} : { seconds: trial.seconds }),
   };
 }
 
 function measured(run: Run, what: string | undefined): StageOutcome {
-  const state = run.metric === undefined ? 'failed' : 'succeeded';
-  const outcome = run.metric === undefined ? outcomeOf(run) : `${outcomeOf(run)} (${run.metric.source})`;
+  const state = run.metric === undefined && describeEarlyStop(run) === undefined ? 'failed' : 'succeeded';
+  const isRead = run.metric !== undefined && describeEarlyStop(run) === undefined;
+  const outcome = !isRead ? outcomeOf(run) : `${outcomeOf(run)} (${run.metric.source})`;
   return { kind: 'end', state, reason: what === undefined ? outcome : `${outcome}; ${what}` };
 }
 
 function outcomeOf(run: Run): string {
+  const earlyStop = describeEarlyStop(run);
+  if (earlyStop !== undefined) return `Trial ${run.trial} was ${earlyStop}`;
   if (run.metric === undefined) return `Trial ${run.trial} failed: ${trialError(run)?.split('\n')[0] ?? 'no metric'}`;
   return `Trial ${run.trial} reached ${run.metric.name} ${formatMetric(run.metric.value)}`;
 }

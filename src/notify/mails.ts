@@ -22,6 +22,7 @@ export interface TrialRow {
   /** What differs from the trial before. */
   readonly change: string;
   readonly metric?: number;
+  readonly isPruned?: boolean;
   readonly seconds?: number;
 }
 
@@ -161,9 +162,9 @@ function preformatted(text: string): Part {
 }
 
 function trialTable({ trials, metricName }: StudyFacts): Part {
-  const rows = trials.map(({ number, metric, seconds, change }) => [
+  const rows = trials.map(({ number, metric, isPruned, seconds, change }) => [
     String(number),
-    metric === undefined ? 'failed' : formatFigure(metric, metricName),
+    isPruned === true ? 'pruned' : metric === undefined ? 'failed' : formatFigure(metric, metricName),
     seconds === undefined ? '-' : `${seconds.toFixed(1)} s`,
     printable(change).replaceAll(/\s+/g, ' '),
   ]);

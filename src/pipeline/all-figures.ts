@@ -12,13 +12,16 @@ const longestName = 100;
  * Finite figures by name: the metric itself, those of the last epoch of the last fit, those of the script's own last
  * evaluation (`evaluate_loss`), and those in files with metrics. Of equal names the first counts.
  */
-export function allFigures({ events, files }: TrainingTraces, metric: Metric): Readonly<Record<string, number>> {
+export function allFigures(
+  { events, files }: TrainingTraces,
+  metric: Metric | undefined,
+): Readonly<Record<string, number>> {
   const { lastEpochs, evaluated } = readHistory(events);
   const written = files
     .filter(({ path }) => isMetricsFile(path))
     .flatMap((file) => namedNumbers(file) ?? [])
     .map(({ words, value }) => [words.join('_'), value] as const);
-  const figures = new Map<string, number>([[metric.name, metric.value]]);
+  const figures = new Map<string, number>(metric === undefined ? [] : [[metric.name, metric.value]]);
   for (const [name, value] of [
     ...Object.entries(lastEpochs[0] ?? {}),
     ...Object.entries(evaluated ?? {}).map(([name, value]) => [`evaluate_${name}`, value] as const),

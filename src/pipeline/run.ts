@@ -40,6 +40,25 @@ export interface Metric {
   readonly source: string;
 }
 
+/** The metric after each epoch of a script's only fit, where Keras reported it. */
+export interface TrainingCurve {
+  /** The metric's name. */
+  readonly name: string;
+  readonly values: readonly number[];
+  /** How many epochs the script asked for. */
+  readonly epochs?: number;
+}
+
+/** The decision that a training is not worth its remaining epochs. */
+export interface EarlyStop {
+  /** The last epoch that it was decided on. */
+  readonly epoch: number;
+  /** How many epochs the script asked for. */
+  readonly epochs?: number;
+  /** The end of a sentence. */
+  readonly reason: string;
+}
+
 /** How the main script ended. */
 export interface TrainingResult {
   readonly exitCode?: number;
@@ -50,6 +69,9 @@ export interface TrainingResult {
   readonly starts: number;
   /** Lengths of the axes of one input, as Keras saw it. */
   readonly inputShape?: readonly number[];
+  readonly curve?: TrainingCurve;
+  /** It was stopped early, as {@link Run.earlyStop} says, and what it had reached does not count as its result. */
+  readonly isPruned?: true;
 }
 
 /** Where and in which container the run trains, found by the build stage. */
@@ -95,6 +117,8 @@ export interface Run {
   /** The worker host that holds the run's folder, from `pull` on. */
   readonly host?: string;
   readonly build?: Build;
+  /** Written down before the training is asked to stop. One that was through before it heard of it is not pruned. */
+  readonly earlyStop?: EarlyStop;
   readonly training?: TrainingResult;
   readonly metric?: Metric;
   /** Every figure that the training left behind, by name; all of them finite. */
@@ -185,6 +209,18 @@ export function failTrialStage(run: Run, stage: 'train' | 'evaluate', at: string
 /** Why the trial failed, or undefined when it was measured. */
 export function trialError(run: Run): string | undefined {
   return run.stages.train.error ?? run.stages.evaluate.error;
+}
+
+/** Why a pruned trial was stopped, as `stopped after epoch 2 of 8: …`; undefined for one that was not. */
+export function describeEarlyStop({ training, earlyStop }: Pick<Run, 'training' | 'earlyStop'>): string | undefined {
+  if (training?.isPruned !== true || earlyStop === undefined) return undefined;
+  const { epoch, epochs, reason } = earlyStop;
+  return `stopped after epoch ${epoch}${epochs === undefined ? '' : ` of ${epochs}`}: ${reason}`;
+}
+
+/** Keeps the first decision: whoever comes after a worker that died decides nothing anew. */
+export function decideEarlyStop(run: Run, earlyStop: EarlyStop): Run {
+  return isFinished(run) || run.earlyStop !== undefined ? run : { ...run, earlyStop };
 }
 
 /** Ends the run; stages that wait or run are skipped. A run ends once: a later end changes nothing. */

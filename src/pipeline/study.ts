@@ -1,7 +1,7 @@
 /** What a study is: its trials, its end, and what follows from a trial's metric. Pure: time comes in as an argument. */
 import type { SearchSpace, Values } from '../tuning/space.js';
 import type { Trial } from '../tuning/suggest.js';
-import type { Metric, Person } from './run.js';
+import type { EarlyStop, Metric, Person } from './run.js';
 
 export type StudyState = 'running' | 'target_reached' | 'budget_ended' | 'superseded' | 'failed';
 /** A pruned trial was stopped early, because its learning curve could not become the best any more. */
@@ -16,8 +16,12 @@ export interface StudyTrial {
   readonly state: TrialState;
   /** Of a pruned trial, what its last epoch reached. */
   readonly metric?: Metric;
-  /** The metric after each epoch of the last fit, where Keras reported it. */
+  /** The metric after each epoch of a script's only fit, where Keras reported it. */
   readonly curve?: readonly number[];
+  /** How many epochs the script asked for, where there is a curve. */
+  readonly epochs?: number;
+  /** Why a pruned trial was stopped. */
+  readonly earlyStop?: EarlyStop;
   /** Wall seconds of the training. */
   readonly seconds?: number;
   readonly error?: string;
@@ -123,7 +127,8 @@ export type Decision =
 /** What follows now that the latest trial has ended. The target counts before the budget. */
 export function decide(study: Study, now: string): Decision {
   const latest = study.trials.at(-1);
-  if (latest?.metric !== undefined && reachesTarget(study, latest.metric.value)) return { kind: 'target_reached' };
+  if (latest?.state === 'completed' && latest.metric !== undefined && reachesTarget(study, latest.metric.value))
+    return { kind: 'target_reached' };
   const { trials, hours, patience } = study.budget;
   if (study.trials.length >= trials) return { kind: 'budget_ended', reason: `all ${trials} trials are used` };
   const spent = (Date.parse(now) - Date.parse(study.createdAt)) / 3_600_000;

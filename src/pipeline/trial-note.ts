@@ -29,6 +29,7 @@ const statedSpace = z.object({
 });
 const space = z.custom<StatedSpace>((stated) => statedSpace.safeParse(stated).success);
 
+const count = z.int().min(1);
 const metric = z.object({ name: sentence, value: z.number(), source: sentence });
 
 /** What a study is apart from its trials. */
@@ -58,8 +59,9 @@ export const trialRecordSchema = z.object({
   seconds: z.number().min(0).optional(),
   error: sentence.optional(),
   metrics: z.record(z.string(), z.number()).optional(),
-  /** Null for an epoch whose figure was no number. */
-  curve: z.array(z.number().nullable()).optional(),
+  curve: z.array(z.number()).optional(),
+  epochs: count.optional(),
+  earlyStop: z.object({ epoch: count, epochs: count.optional(), reason: sentence }).optional(),
   sampler: word.optional(),
   image: sentence.optional(),
 });
@@ -101,19 +103,21 @@ export function trialNotes(study: Study): readonly TrialNote[] {
 
 /** What is remembered of a trial; keys in the order in which people want to read them. */
 export function recordOf(trial: StudyTrial): TrialRecord {
-  const { number, sha, run, state, metric, values, seconds, error, metrics, curve, sampler, image } = trial;
+  const { number, sha, run, state, metric, values, seconds, error, metrics } = trial;
+  const { curve, epochs, earlyStop, sampler, image } = trial;
   return withoutUndefined({
     number,
     sha,
     run,
     state,
-    // A pruned trial may have ended with NaN, for which JSON has no word.
-    metric: Number.isFinite(metric?.value) ? metric : undefined,
+    metric,
     values: values as TrialRecord['values'],
     seconds,
     error: error === undefined ? undefined : firstLine(error),
     metrics,
-    curve: curve?.map((figure) => (Number.isFinite(figure) ? figure : null)),
+    curve: curve === undefined ? undefined : [...curve],
+    epochs,
+    earlyStop,
     sampler,
     image,
   });

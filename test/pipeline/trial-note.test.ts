@@ -38,6 +38,7 @@ function trial(number: number, change: Partial<StudyTrial> = {}): StudyTrial {
     metric: { name: 'val_accuracy', value: 0.5, source: 'keras history' },
     metrics: { val_accuracy: 0.5, loss: 1.25 },
     curve: [0.1, 0.5],
+    epochs: 2,
     seconds: 1.5,
     sampler: 'gp',
     image: 'pushtune/tensorflow:1',
@@ -61,6 +62,7 @@ describe('the note of a trial', () => {
       seconds: 1.5,
       metrics: { val_accuracy: 0.5, loss: 1.25 },
       curve: [0.1, 0.5],
+      epochs: 2,
       sampler: 'gp',
       image: 'pushtune/tensorflow:1',
       space: parsed.space,
@@ -109,6 +111,7 @@ describe('the note of a trial', () => {
       { ...note, values: { x: { deep: 1 } } },
       { ...note, metric: { name: 'x', value: null, source: '' } },
       { ...note, curve: ['a'] },
+      { ...note, earlyStop: { epoch: 0, reason: '' } },
       [note],
       null,
     ];
@@ -140,7 +143,9 @@ describe('the history of a study', () => {
   it('is the same from the notes as from the study, to the byte', () => {
     const failed = trial(2, { state: 'failed', error: 'exit code 1\nlog' });
     const { metric: _metric, ...unmeasured } = failed;
-    const whole = recordTrial(study(), unmeasured);
+    const earlyStop = { epoch: 2, epochs: 8, reason: 'it was slow' };
+    const stopped = trial(3, { state: 'pruned', curve: [0.1, 0.2], epochs: 8, earlyStop });
+    const whole = [unmeasured, stopped].reduce(recordTrial, study());
     const texts = notes.trialNotes(whole).map(notes.writeTrialNote);
     const read = texts.flatMap((text, i) => notes.readTrialNotes(text).map((note) => ({ commit: sha(i), note })));
     assert.equal(JSON.stringify(historiesFromNotes(read.reverse())), JSON.stringify([historyOf(whole)]));
