@@ -74,6 +74,7 @@ export const repositoryConfigSchema = z.strictObject({
       patience: z.int().min(1).optional(),
     })
     .prefault({}),
+  confirm: z.boolean().default(false),
   notify: z.strictObject({ on: z.array(z.enum(notifications)).default([...notifications]) }).prefault({}),
 });
 
