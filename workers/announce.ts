@@ -85,7 +85,7 @@ export async function announceBudgetEnded(
     ...(best === undefined ? {} : { best: { trial: best.number, metric: best.metric.value, sha: best.sha } }),
     ...(restoredSha === undefined ? {} : { restoredSha }),
   });
-  await queueMail(context, run, 'budget_ended', `${study.id}-budget-ended`, mail);
+  await queueMail(context, run, 'budget_ended', `${study.id}-budget-ended-${study.trials.length}`, mail);
 }
 
 /** The warnings of the last trial and of the best one. */
