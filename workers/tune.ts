@@ -21,6 +21,7 @@ import {
   type StudyTrial,
   started,
   suggestionSeed,
+  toHistory,
 } from '../src/pipeline/study.js';
 import { EditRefusedError } from '../src/python/edit.js';
 import { rememberBotCommit } from '../src/store/runs.js';
@@ -286,16 +287,6 @@ function trialOf(run: Run, project: Project): StudyTrial {
     ...(run.metric === undefined ? {} : { metric: run.metric }),
     ...(run.training === undefined ? {} : { seconds: run.training.seconds }),
     ...(error === undefined ? {} : { error }),
-  };
-}
-
-function toHistory(trial: StudyTrial) {
-  return {
-    number: trial.number,
-    values: trial.values,
-    state: trial.state,
-    ...(trial.metric === undefined ? {} : { metric: trial.metric.value }),
-    ...(trial.seconds === undefined ? {} : { seconds: trial.seconds }),
   };
 }
 

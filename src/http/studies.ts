@@ -6,6 +6,7 @@ import { type Config, findRepository } from '../config.js';
 import { credentialSource } from '../git/credentials.js';
 import { bestTrial, isOpen, type Study } from '../pipeline/study.js';
 import { extendStudy, lastCommit, pauseStudy, resumeStudy, StudyControlError } from '../pipeline/study-control.js';
+import { type StudySummary, summarise } from '../pipeline/study-summary.js';
 import { controlStudy } from '../store/control-study.js';
 import { branchStudy, getStudy } from '../store/studies.js';
 import { isRefused } from './authorization.js';
@@ -26,11 +27,12 @@ interface StudyParams {
 
 export async function studyRoutes(app: FastifyInstance, { config, store }: RouteOptions): Promise<void> {
   const credentials = credentialSource(config);
+  const summaryOf = rememberingSummaries();
 
   app.get<StudyParams>('/api/studies/:id', async (request, reply) => {
     const study = await getStudy(store.redis, request.params.id);
     if (study === undefined) return noStudy(reply, request.params.id);
-    return presentStudy(config, study);
+    return presentStudy(config, study, summaryOf(study));
   });
 
   app.post<StudyParams>('/api/studies/:id/pause', async (request, reply) => {
@@ -62,7 +64,8 @@ export async function studyRoutes(app: FastifyInstance, { config, store }: Route
     try {
       // What the study's own state forbids is said before its host is asked.
       if (!isOpen(study) && isOpen(transition(study))) await assertBranchIsOurs(study);
-      return presentStudy(config, await controlStudy(store, study, transition));
+      const changed = await controlStudy(store, study, transition);
+      return presentStudy(config, changed, summaryOf(changed));
     } catch (error) {
       if (error instanceof StudyControlError) return reply.code(409).send({ error: error.message });
       throw error;
@@ -94,11 +97,33 @@ function now(): string {
   return new Date().toISOString();
 }
 
-function presentStudy(config: Config, study: Study) {
+/** Studies are looked at every few seconds while they run, and a summary takes longer than all the rest of an answer. */
+const rememberedSummaries = 100;
+
+function rememberingSummaries(): (study: Study) => StudySummary {
+  const known = new Map<string, { readonly trials: string; readonly summary: StudySummary }>();
+  return (study) => {
+    const trials = JSON.stringify([study.space, study.trials]);
+    const before = known.get(study.id);
+    if (before?.trials === trials) return before.summary;
+    const summary = summarise(study);
+    known.delete(study.id);
+    known.set(study.id, { trials, summary });
+    const [oldest] = known.keys();
+    if (known.size > rememberedSummaries && oldest !== undefined) known.delete(oldest);
+    return summary;
+  };
+}
+
+function presentStudy(config: Config, study: Study, { bestSoFar, importance, difference, progress }: StudySummary) {
   return {
     ...study,
     url: studyUrl(config, study.id),
     best: bestTrial(study) ?? null,
+    // Null where nothing was measured yet, and where the trials do not tell.
+    bestSoFar: bestSoFar.map((metric) => metric ?? null),
+    importance: importance ?? null,
+    summary: [difference, progress].filter((sentence) => sentence !== undefined).join(' '),
     trials: study.trials.map((trial) => ({ ...trial, runUrl: runUrl(config, trial.run) })),
   };
 }

@@ -1,5 +1,6 @@
 /** What a study is: its trials, its end, and what follows from a trial's metric. Pure: time comes in as an argument. */
 import type { SearchSpace, Values } from '../tuning/space.js';
+import type { Trial } from '../tuning/suggest.js';
 import type { Metric, Person } from './run.js';
 
 /** A paused study starts no further trial until it is resumed. */
@@ -183,6 +184,18 @@ export function endStudy(
   return { ...ended, state, finishedAt: at, ...(reason === undefined ? {} : { reason }) };
 }
 
+/** The trial as the tuner sees it. */
+export function toHistory(trial: StudyTrial): Trial {
+  return {
+    number: trial.number,
+    values: trial.values,
+    state: trial.state,
+    ...(trial.metric === undefined ? {} : { metric: trial.metric.value }),
+    ...(trial.curve === undefined ? {} : { curve: trial.curve }),
+    ...(trial.seconds === undefined ? {} : { seconds: trial.seconds }),
+  };
+}
+
 /** Trial numbers count up without a gap, so that a repeated suggestion gets the same number. */
 export function nextTrialNumber(study: Study): number {
   return (study.trials.at(-1)?.number ?? -1) + 1;
@@ -213,6 +226,7 @@ function completedTrials(study: Study): (StudyTrial & { readonly metric: Metric 
   );
 }
 
-function isBetter(study: Study, value: number, than: number): boolean {
+/** Whether the metric is better than the other one, by the study's mode. */
+export function isBetter(study: Study, value: number, than: number): boolean {
   return study.mode === 'max' ? value > than : value < than;
 }
