@@ -128,10 +128,16 @@ describe('a study under people’s hands', () => {
     await assert.rejects(ask({ action: 'extend', id: ended.id, more: { trials: 9 } }), /holds main|stands at/);
   });
 
-  it('ends when a second training with another seed confirms the first', async () => {
-    const script = pretendedTraining('0.85 - again * 0.08');
+  it('ends when a second training with another seed confirms the first, also after its server was killed', async () => {
+    const script = pretendedTraining('0.85 - again * 0.08', waiting.replace('filters == 8', 'again'));
     const sha = await server.push({ 'train.py': script, '.pushtune.yml': 'confirm: true\n' });
-    const study = await untilStudyEnds((await untilEnded(server, sha)).study);
+    const second = await until('the second training has begun', async () => {
+      const found = (await server.runs()).find((run) => run.sha === sha && run.cause === 'confirmation');
+      return found !== undefined && (await server.log(found.id)).includes('training begins') && found;
+    });
+    await server.killAndRestart();
+    writeFileSync(join(server.config.data, 'repositories/team/model/runs', second.id, 'workspace/go'), '');
+    const study = await untilStudyEnds(second.study);
     assert.deepEqual([study.state, study.reason], ['target_reached', 'confirmed: 0.85 and 0.77']);
     assert.equal(study.trials[0]?.metric?.value, 0.81);
     const runs = await untilAllRunsEnd(study.id);
@@ -143,6 +149,10 @@ describe('a study under people’s hands', () => {
       ],
     );
     assert.equal(server.git('rev-parse', 'HEAD').trim(), sha);
+    const mail = await until('the mail is there', async () =>
+      (await server.mails()).find(({ subject }) => subject?.includes('and confirmed') === true),
+    );
+    assert.match(mail.text ?? '', /confirmed: 85\.0 % and 77\.0 %/);
   });
 
   it('goes on with the mean of both trainings when the second does not confirm the first', async () => {

@@ -42,6 +42,15 @@ describe('a study that wants its target confirmed', () => {
     assert.equal(decide(confirmed, at).kind, 'target_reached');
   });
 
+  it('has a mean that binary fractions do not take from the target', () => {
+    const study = { ...reached(), target: 0.88 };
+    const [trial] = study.trials;
+    assert.ok(trial !== undefined);
+    const first = { ...study, trials: [{ ...trial, metric: metric(0.938) }] };
+    const confirmed = recordConfirmation(planConfirmation(first, 'again'), { metric: metric(0.822) });
+    assert.equal(decide(confirmed, at).kind, 'target_reached');
+  });
+
   it('goes on with the mean when that is below the target, and says so', () => {
     const below = recordConfirmation(planConfirmation(reached(), 'again'), { metric: metric(0.95) });
     assert.equal(decide(below, at).kind, 'continue');
@@ -81,6 +90,12 @@ describe('the run that a study waits for', () => {
     assert.ok(isNewestRun(planned, 'r0'), 'a worker that died before it started the run starts it');
     const arrived = arriveAt(planned, 'again');
     assert.ok(isNewestRun(arrived, 'again') && !isNewestRun(arrived, 'r0'));
+    const restored = { ...arrived, restoredSha: 'back' };
+    assert.equal(
+      arriveAt(restored, 'again'),
+      restored,
+      'an extended study stands at the commit that restored its values',
+    );
     const pending = {
       purpose: 'trial' as const,
       sha: 'c1',
