@@ -2,7 +2,7 @@
 /** The command line: `pushtune start | serve | work | image | inspect | init | space | study | healthy`. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Argument, Command } from 'commander';
+import { Argument, Command, InvalidArgumentError } from 'commander';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import { packageRoot } from './package-root.js';
@@ -130,9 +130,16 @@ program
     if (check.errors.length > 0) process.exitCode = 1;
   });
 
-program
-  .command('study')
-  .description('what was tried, and what came of it')
+const studyGroup = program.command('study').description('what was tried and what came of it, and how a study goes on');
+
+studyCommand('pause', 'start no further trial after the training that runs');
+studyCommand('resume', 'go on with a paused study');
+studyCommand('extend', 'add to the budget of a study, also of one that its budget has ended')
+  .option('--trials <number>', 'further trials', positive)
+  .option('--hours <number>', 'further hours', positive)
+  .option('--patience <number>', 'further trials without an improvement', positive);
+
+studyGroup
   .command('export')
   .description('print the history of a study: its trials with values, metrics and commits')
   .argument('[study]', 'id of the study; the latest one if there is none')
@@ -185,6 +192,36 @@ try {
   process.exitCode = error.name === 'PythonSyntaxError' ? 2 : 1;
 }
 
+interface StudyOptions {
+  readonly server?: string;
+  readonly token?: string;
+  readonly trials?: number;
+  readonly hours?: number;
+  readonly patience?: number;
+}
+
+/** A command that asks the server; its token is an option of last resort, since other users see command lines. */
+function studyCommand(action: 'pause' | 'resume' | 'extend', description: string): Command {
+  return studyGroup
+    .command(action)
+    .description(description)
+    .argument('<id>', 'the study')
+    .option('--server <url>', 'address of the server (or server.url of the configuration)')
+    .option('--token <token>', 'its token (or server.token of the configuration, PUSHTUNE_SERVER_TOKEN)')
+    .action(async (id: string, { server, token, ...more }: StudyOptions) => {
+      const { controlStudy, serverOf } = await import('./study-client.js');
+      const stated = { ...(server === undefined ? {} : { url: server }), ...(token === undefined ? {} : { token }) };
+      const line = await controlStudy(serverOf(await readConfig(), stated), { action, id, more });
+      process.stdout.write(`${line}\n`);
+    });
+}
+
+function positive(text: string): number {
+  const number = Number(text);
+  if (!(number > 0 && Number.isFinite(number))) throw new InvalidArgumentError('a positive number is expected');
+  return number;
+}
+
 /** Mistakes of a person's that their message explains; anything else is a fault of ours and shows its stack. */
 function isForPeople(error: unknown): error is Error {
   const kinds = [
@@ -195,6 +232,7 @@ function isForPeople(error: unknown): error is Error {
     'MainScriptError',
     'PythonSyntaxError',
     'RepositoryConfigError',
+    'ServerError',
   ];
   return error instanceof Error && kinds.includes(error.name);
 }

@@ -78,6 +78,7 @@ export const repositoryConfigSchema = z.strictObject({
     })
     .prefault({}),
   pruning: onOrOff.default(true).transform((value) => value === true || value === 'on'),
+  confirm: z.boolean().default(false),
   notify: z.strictObject({ on: z.array(z.enum(notifications)).default([...notifications]) }).prefault({}),
 });
 

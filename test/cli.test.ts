@@ -109,3 +109,13 @@ describe('pushtune space check', () => {
     });
   });
 });
+
+describe('pushtune study', () => {
+  it('says in one line that the server does not answer, and how to name another', () => {
+    const parameters = ['extend', 'ID', '--trials', '5', '--server', 'http://127.0.0.1:1', '--token', 'x'];
+    const { status, stdout, stderr } = pushtune('study', ...parameters);
+    assert.deepEqual([status, stdout], [1, '']);
+    assert.match(stderr, /^pushtune: http:\/\/127\.0\.0\.1:1 does not answer; .*--server.*\n$/);
+    assert.match(pushtune('study', 'extend', 'ID', '--trials', 'many').stderr, /a positive number is expected/);
+  });
+});

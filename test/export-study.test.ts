@@ -36,6 +36,7 @@ const study: Study = [
     epochs: 8,
     earlyStop: { epoch: 2, epochs: 8, reason: 'it was slow' },
   },
+  { state: 'completed' as const, confirmation: { run: 'r9', seed: 4, first: 0.9, second: 0.7 } },
 ].reduce(
   (known, change, i) => recordTrial(known, { number: i + 1, run: `r${i}`, sha, values: {}, ...change }),
   measured,
@@ -63,17 +64,23 @@ describe('the export from a server', () => {
   });
   after(() => server.close());
 
-  it('is to the byte what the notes hold, also of trials that failed or were stopped early', async () => {
+  it('is to the byte what the notes hold, also of trials that failed, were stopped early or trained twice', async () => {
     const read = trialNotes(study).flatMap((note) => readTrialNotes(writeTrialNote(note)));
     const [fromNotes] = historiesFromNotes(read.map((note) => ({ commit: sha, note })));
     const fromServer = await studyFromServer(url, { study: '01S' });
     assert.equal(JSON.stringify(fromServer), JSON.stringify(fromNotes));
     assert.deepEqual(
-      fromServer.trials.map(({ error, metric, curve, earlyStop }) => [error, metric?.value, curve, earlyStop?.reason]),
+      fromServer.trials.map(({ error, metric, curve, earlyStop, confirmation }) => [
+        error,
+        metric?.value,
+        curve ?? confirmation?.second,
+        earlyStop?.reason,
+      ]),
       [
         [undefined, 0.51239, undefined, undefined],
         ['exit code 1', undefined, undefined, undefined],
         [undefined, undefined, [0.1, 0.2], 'it was slow'],
+        [undefined, undefined, 0.7, undefined],
       ],
     );
   });

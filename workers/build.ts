@@ -7,7 +7,7 @@ import { UnsafeFileError, writeGuarded } from '../src/container/guarded-files.js
 import { ensureDerivedImage, ensureEnvironmentImage, environmentLock, ImageError } from '../src/container/images.js';
 import { missingRequirements, RequirementError } from '../src/container/requirements.js';
 import { readSources } from '../src/git/mirror.js';
-import { addEvent, type Build, type Run } from '../src/pipeline/run.js';
+import { addEvent, type Build, belongsToStudy, type Run } from '../src/pipeline/run.js';
 import type { Inspection, ProjectFiles } from '../src/python/inspection.js';
 import { MainScriptError } from '../src/python/main-script.js';
 import { notebookScript, notebookScriptPath } from '../src/python/notebook-script.js';
@@ -43,7 +43,7 @@ async function buildRun(context: WorkerContext, run: Run): Promise<Build> {
   const config = repositoryConfigIn(files);
   const inspection = inspectRepository(files, config);
   await noteWarnings(context, run, inspection);
-  if (run.cause !== 'trial') await refuseMistakes(context, run, checkSpace(files, context.config, config, inspection));
+  if (!belongsToStudy(run)) await refuseMistakes(context, run, checkSpace(files, context.config, config, inspection));
   const image = config.environment.image ?? (await environmentImage(context, run, inspection));
   const request = {
     data: context.config.data,
@@ -54,7 +54,7 @@ async function buildRun(context: WorkerContext, run: Run): Promise<Build> {
     readOnly: await dataMounts(context.config.training.data_root, config.data),
   };
   // A person's push gives a container that was given up another chance.
-  if (run.cause !== 'trial') await setIncident(context.store.redis, containerName(request), undefined);
+  if (!belongsToStudy(run)) await setIncident(context.store.redis, containerName(request), undefined);
   const container = await ensureContainer(context.docker, request);
   const { main, environment, command } = inspection;
   const script = await writeNotebookScript(context, run, files, main);
@@ -100,7 +100,7 @@ async function environmentImage(context: WorkerContext, run: Run, inspection: In
 
 /** What the analysis left alone and why stands once in the run's events. */
 async function noteWarnings(context: WorkerContext, run: Run, { warnings }: Inspection): Promise<void> {
-  if (run.cause === 'trial') return;
+  if (belongsToStudy(run)) return;
   const texts = warnings.map(({ file, line, message }) =>
     file === undefined ? message : `${file}${line === undefined ? '' : `:${line}`}: ${message}`,
   );

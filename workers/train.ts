@@ -39,7 +39,7 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
       run: run.id,
       main: build.script ?? build.main,
       arguments: build.command?.arguments ?? [],
-      environment: build.command?.variables ?? {},
+      environment: { ...build.command?.variables, ...(run.seed === undefined ? {} : { PUSHTUNE_SEED: `${run.seed}` }) },
       timeoutSeconds: timeout,
     },
     await logLength(redis, run.id),

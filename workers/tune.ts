@@ -5,17 +5,23 @@
 import { type CommitRequest, createCommit, pushCommit } from '../src/git/commit.js';
 import { type Mirror, readSources, treeOf } from '../src/git/mirror.js';
 import { describeChange, formatMetric, restoreMessage, trialMessage } from '../src/pipeline/commit-message.js';
+import { describeBoth, describeConfirmed, recordConfirmation } from '../src/pipeline/confirmation.js';
 import { describeEarlyStop, type Run, trialError } from '../src/pipeline/run.js';
 import {
+  arriveAt,
   bestTrial,
   decide,
   endStudy,
+  isNewestRun,
+  isOpen,
   nextTrialNumber,
   type PendingPush,
   recordTrial,
   type Study,
   type StudyTrial,
+  started,
   suggestionSeed,
+  toHistory,
 } from '../src/pipeline/study.js';
 import { EditRefusedError } from '../src/python/edit.js';
 import { rememberBotCommit } from '../src/store/runs.js';
@@ -23,6 +29,7 @@ import { newId, startRun } from '../src/store/start-run.js';
 import { getStudy, updateStudy } from '../src/store/studies.js';
 import type { Values } from '../src/tuning/space.js';
 import { announceBudgetEnded, announcePushRefused, announceTargetReached } from './announce.js';
+import { startConfirmation } from './confirm.js';
 import { mirrorOf, now, type WorkerContext } from './context.js';
 import { earlierTrialsOf } from './earlier-trials.js';
 import { curveOf } from './early-stopping.js';
@@ -38,29 +45,46 @@ export async function tune(context: WorkerContext, run: Run): Promise<StageOutco
     throw new StageFailure(`the study ${run.study} is not in the store; push again to begin a new one`);
   if (known.state === 'superseded')
     return { kind: 'end', state: 'superseded', reason: known.reason ?? 'a person pushed' };
-  if (known.state !== 'running') return measured(run, known.reason);
+  if (!isOpen(known)) return measured(run, known.reason);
 
   const inputShape = known.inputShape ?? run.training?.inputShape;
   const project = readProject(await readSources(mirror, known.baseSha), inputShape);
   const study = await updateStudy(context.store.redis, known.id, (current) =>
-    recordTrial(
-      { ...current, space: project.space, ...(inputShape === undefined ? {} : { inputShape }) },
-      trialOf(run, project),
-    ),
+    recordRun({ ...current, space: project.space, ...(inputShape === undefined ? {} : { inputShape }) }, run, project),
   );
+  if (!isNewestRun(study, run.id)) return measured(run, 'the study has gone on since');
+  if (study.state === 'paused') return { kind: 'hold' };
   // A push that was written down was decided on; a worker that died after that is not to decide again.
   if (study.pending !== undefined) return carryOut(context, mirror, run, study, study.pending);
 
   const decision = decide(study, now());
   if (decision.kind === 'target_reached') {
+    const confirmation = study.trials.at(-1)?.confirmation;
+    const reason = confirmation === undefined ? undefined : `confirmed: ${describeBoth(confirmation)}`;
     await announceTargetReached(context, run, study);
     const ended = await updateStudy(context.store.redis, study.id, (current) =>
-      endStudy(current, 'target_reached', now()),
+      endStudy(current, 'target_reached', now(), reason),
     );
     return measured(run, ended.reason);
   }
+  if (decision.kind === 'confirm') {
+    const isStarted = await startConfirmation(context, run, study);
+    return isStarted ? measured(run, 'it is trained once more with another seed') : { kind: 'hold' };
+  }
   if (decision.kind === 'budget_ended') return restoreBest(context, mirror, run, study, project, decision.reason);
   return continueStudy(context, mirror, run, study, project);
+}
+
+/** A run that the study does not wait for any more, since a later one was started, leaves it as it is. */
+function recordRun(study: Study, run: Run, project: Project): Study {
+  const arrived = arriveAt(study, run.id);
+  if (!isNewestRun(arrived, run.id)) return arrived;
+  if (run.cause !== 'confirmation') return recordTrial(arrived, trialOf(run, project));
+  const error = trialError(run);
+  return recordConfirmation(arrived, {
+    ...(run.metric === undefined ? {} : { metric: run.metric }),
+    ...(error === undefined ? {} : { error }),
+  });
 }
 
 async function continueStudy(
@@ -72,7 +96,7 @@ async function continueStudy(
 ): Promise<StageOutcome> {
   if (project.space.parameters.length === 0) {
     throw new StageFailure(
-      `${outcomeOf(run)}, below the target ${study.target}, and nothing to tune was found in ${project.main}. Write hyperparameters as literals or constants (filters, units, epochs, learning_rate …).`,
+      `${resultOf(study, run)}, below the target ${study.target}, and nothing to tune was found in ${project.main}. Write hyperparameters as literals or constants (filters, units, epochs, learning_rate …).`,
     );
   }
   const trial = nextTrialNumber(study);
@@ -88,18 +112,19 @@ async function continueStudy(
   if (suggestion === undefined)
     return restoreBest(context, mirror, run, study, project, 'every combination has been tried');
 
-  const before = study.trials.at(-1)?.values ?? project.values;
+  const before = valuesOnBranch(study, project);
+  const { metric } = study.trials.at(-1) ?? {};
   const message = trialMessage({
     study: study.id,
     trial,
     before,
     after: suggestion.values,
     sampler: suggestion.sampler,
-    previous: `${outcomeOf(run)}; the target is ${study.target}.`,
-    ...(run.metric === undefined ? {} : { parentMetric: run.metric.value }),
+    previous: `${resultOf(study, run)}; the target is ${study.target}.`,
+    ...(metric === undefined ? {} : { parentMetric: metric.value }),
     skipChecks: context.config.bot.skip_checks,
   });
-  const commit = await commitValues(context, mirror, run, project, suggestion.values, message);
+  const commit = await commitValues(context, mirror, headOf(study, run), project, suggestion.values, message);
   if (commit === undefined) {
     throw new StageFailure(
       `the suggested values change nothing in the files: ${describeChange(before, suggestion.values)}`,
@@ -120,7 +145,7 @@ async function restoreBest(
   reason: string,
 ): Promise<StageOutcome> {
   const best = bestTrial(study);
-  const before = study.trials.at(-1)?.values ?? project.values;
+  const before = valuesOnBranch(study, project);
   const message =
     best === undefined
       ? undefined
@@ -135,8 +160,8 @@ async function restoreBest(
   const commit =
     best === undefined || message === undefined
       ? undefined
-      : await commitValues(context, mirror, run, project, best.values, message);
-  if (commit === undefined || best === undefined) return endBelowTarget(context, run, study, reason);
+      : await commitValues(context, mirror, headOf(study, run), project, best.values, message);
+  if (commit === undefined || best === undefined) return endBelowTarget(context, run, study, reason, study.restoredSha);
   const pending = { ...commit, purpose: 'restore' as const, trial: best.number, run: '' };
   return carryOut(context, mirror, run, study, await writeDown(context, study, { ...pending, reason }));
 }
@@ -165,6 +190,8 @@ async function carryOut(
     return { kind: 'end', state: 'superseded', reason };
   }
   if (pending.purpose === 'restore') return endBelowTarget(context, run, study, pending.reason ?? '', pending.sha);
+  // Whoever paused it in the meantime wants no further training; the push is done by then, and is found to be so.
+  if ((await getStudy(context.store.redis, study.id))?.state === 'paused') return { kind: 'hold' };
   await startTrial(context, run, study, pending);
   return measured(run, `trial ${pending.trial} follows`);
 }
@@ -188,7 +215,7 @@ async function startTrial(context: WorkerContext, run: Run, study: Study, pendin
     },
     { onePerCommit: true },
   );
-  await updateStudy(context.store.redis, study.id, ({ pending: _done, ...current }) => current);
+  await updateStudy(context.store.redis, study.id, (current) => started(current, pending.run));
 }
 
 async function endBelowTarget(
@@ -206,24 +233,34 @@ async function endBelowTarget(
   return measured(run, `the study ended: ${reason}`);
 }
 
-/** Makes the commit on top of the run's own; undefined when the branch holds these values already. */
+/** A study that went on after its end stands at the commit that restored the best values. */
+function headOf(study: Study, run: Run): string {
+  return study.restoredSha ?? run.sha;
+}
+
+function valuesOnBranch(study: Study, project: Project): Values {
+  const trial = study.restoredSha === undefined ? study.trials.at(-1) : bestTrial(study);
+  return trial?.values ?? project.values;
+}
+
+/** Makes the commit on top of the branch's head; undefined when the branch holds these values already. */
 async function commitValues(
   context: WorkerContext,
   mirror: Mirror,
-  run: Run,
+  head: string,
   project: Project,
   values: Values,
   message: string,
 ): Promise<Pick<PendingPush, 'sha' | 'parent' | 'message' | 'values'> | undefined> {
   const { name, email } = context.config.bot;
   const request: CommitRequest = {
-    parent: run.sha,
+    parent: head,
     files: editedFiles(project, values),
     message,
     author: { name, email },
   };
   const sha = await createCommit(mirror, request);
-  return sha === undefined ? undefined : { sha, parent: run.sha, message, values };
+  return sha === undefined ? undefined : { sha, parent: head, message, values };
 }
 
 /** Values that cannot be written cannot be written the next time either: the run says why. */
@@ -262,22 +299,17 @@ function trialOf(run: Run, project: Project): StudyTrial {
   };
 }
 
-function toHistory(trial: StudyTrial) {
-  return {
-    number: trial.number,
-    values: trial.values,
-    state: trial.state,
-    ...(trial.metric === undefined ? {} : { metric: trial.metric.value }),
-    ...(trial.curve === undefined ? {} : { curve: trial.curve }),
-    ...(trial.seconds === undefined ? {} : { seconds: trial.seconds }),
-  };
-}
-
 function measured(run: Run, what: string | undefined): StageOutcome {
   const state = run.metric === undefined && describeEarlyStop(run) === undefined ? 'failed' : 'succeeded';
   const isRead = run.metric !== undefined && describeEarlyStop(run) === undefined;
   const outcome = !isRead ? outcomeOf(run) : `${outcomeOf(run)} (${run.metric.source})`;
   return { kind: 'end', state, reason: what === undefined ? outcome : `${outcome}; ${what}` };
+}
+
+/** The trial's outcome, with both trainings of a trial that was trained twice. */
+function resultOf(study: Study, run: Run): string {
+  const trial = study.trials.at(-1);
+  return (trial === undefined ? undefined : describeConfirmed(trial)) ?? outcomeOf(run);
 }
 
 function outcomeOf(run: Run): string {

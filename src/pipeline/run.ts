@@ -8,8 +8,8 @@ export type StageName = (typeof stageNames)[number];
 export type StageState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'skipped';
 export type RunState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'superseded';
 
-/** What made the run start: a person's push, the bot's own commit, or a call of the API. */
-export type RunCause = 'push' | 'trial' | 'manual';
+/** What made the run start: a person's push, the bot's own commit, a trial that is trained again, or a call of the API. */
+export type RunCause = 'push' | 'trial' | 'confirmation' | 'manual';
 
 export interface Stage {
   readonly state: StageState;
@@ -17,6 +17,8 @@ export interface Stage {
   readonly startedAt?: string;
   readonly finishedAt?: string;
   readonly error?: string;
+  /** How often the stage was opened again after the run had ended. */
+  readonly round?: number;
 }
 
 /** Something that happened to a run and is worth telling: a restarted container, a warning of the analysis. */
@@ -126,6 +128,8 @@ export interface Run {
   readonly values?: Values;
   /** What suggested the values. */
   readonly sampler?: string;
+  /** Seed that the training is given; without one it draws its own. */
+  readonly seed?: number;
   readonly events: readonly RunEvent[];
   readonly createdAt: string;
   readonly finishedAt?: string;
@@ -146,6 +150,7 @@ export interface NewRun
     | 'trial'
     | 'values'
     | 'sampler'
+    | 'seed'
     | 'createdAt'
   > {}
 
@@ -164,6 +169,11 @@ export function isFinished(run: Run): boolean {
   return run.state !== 'waiting' && run.state !== 'running';
 }
 
+/** Whether the bot started the run for a study that exists; any other run begins a study. */
+export function belongsToStudy(run: Run): boolean {
+  return run.cause === 'trial' || run.cause === 'confirmation';
+}
+
 /** The first stage that waits or runs, or undefined when none does. */
 export function currentStage(run: Run): StageName | undefined {
   return stageNames.find((name) => run.stages[name].state === 'waiting' || run.stages[name].state === 'running');
@@ -177,7 +187,23 @@ export function stageAfter(stage: StageName): StageName | undefined {
 export function startStage(run: Run, stage: StageName, at: string): Run {
   if (isFinished(run)) return run;
   const startedAt = run.stages[stage].startedAt ?? at;
-  return { ...withStage(run, stage, { state: 'running', startedAt }), state: 'running' };
+  const { round } = run.stages[stage];
+  const stated: Stage = { state: 'running', startedAt, ...(round === undefined ? {} : { round }) };
+  return { ...withStage(run, stage, stated), state: 'running' };
+}
+
+/** The stage waits for something outside of the run, such as a study that is paused. */
+export function holdStage(run: Run, stage: StageName): Run {
+  if (isFinished(run)) return run;
+  return { ...withStage(run, stage, { ...run.stages[stage], state: 'waiting' }), state: 'waiting' };
+}
+
+/** Opens the tune stage of a run that has ended, since its study goes on. */
+export function reopenTune(run: Run): Run {
+  if (!isFinished(run)) return run;
+  const { reason: _reason, finishedAt: _finishedAt, ...open } = run;
+  const round = (run.stages.tune.round ?? 0) + 1;
+  return withStage({ ...open, state: 'waiting' }, 'tune', { state: 'waiting', round });
 }
 
 /** Marks the stage as succeeded and keeps what it found out. */

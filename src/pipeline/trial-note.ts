@@ -41,6 +41,7 @@ export const studyDetailsSchema = z.object({
   reason: sentence.optional(),
   mode: z.enum(['max', 'min']),
   target: z.number(),
+  confirm: z.boolean().optional(),
   budget: z.object({ trials: z.number(), hours: z.number(), patience: z.number() }),
   space: space.optional(),
   restoredSha: sha.optional(),
@@ -62,6 +63,7 @@ export const trialRecordSchema = z.object({
   curve: z.array(z.number()).optional(),
   epochs: count.optional(),
   earlyStop: z.object({ epoch: count, epochs: count.optional(), reason: sentence }).optional(),
+  confirmation: z.object({ run: word, seed: z.int(), first: z.number(), second: z.number().optional() }).optional(),
   sampler: word.optional(),
   image: sentence.optional(),
 });
@@ -104,7 +106,7 @@ export function trialNotes(study: Study): readonly TrialNote[] {
 /** What is remembered of a trial; keys in the order in which people want to read them. */
 export function recordOf(trial: StudyTrial): TrialRecord {
   const { number, sha, run, state, metric, values, seconds, error, metrics } = trial;
-  const { curve, epochs, earlyStop, sampler, image } = trial;
+  const { curve, epochs, earlyStop, confirmation, sampler, image } = trial;
   return withoutUndefined({
     number,
     sha,
@@ -118,6 +120,7 @@ export function recordOf(trial: StudyTrial): TrialRecord {
     curve: curve === undefined ? undefined : [...curve],
     epochs,
     earlyStop,
+    confirmation,
     sampler,
     image,
   });
@@ -125,8 +128,8 @@ export function recordOf(trial: StudyTrial): TrialRecord {
 
 /** What is remembered of the study itself; who pushed stands in its commit. */
 export function detailsOf(study: Study): StudyDetails {
-  const { repository, branch, baseSha, state, reason, mode, target, budget, space, restoredSha } = study;
-  const { createdAt, finishedAt } = study;
+  const { repository, branch, baseSha, state, reason, mode, target, confirm, budget, space } = study;
+  const { restoredSha, createdAt, finishedAt } = study;
   return withoutUndefined({
     repository,
     branch,
@@ -135,6 +138,7 @@ export function detailsOf(study: Study): StudyDetails {
     reason: reason === undefined ? undefined : firstLine(reason),
     mode,
     target,
+    confirm,
     budget,
     space,
     restoredSha,

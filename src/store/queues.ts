@@ -45,10 +45,16 @@ export function monitorQueueName(host: string): string {
 }
 
 export interface Queues {
-  /** Adds the stage under an id of its own; a stage that is queued or runs already is not added again. */
-  enqueueStage(run: string, stage: StageName, host: string): Promise<void>;
+  /**
+   * Adds the stage under an id of its own; a stage that is queued or runs already is not added again.
+   *
+   * @param round how often the stage was opened again: each time is a job of its own
+   */
+  enqueueStage(run: string, stage: StageName, host: string, round?: number): Promise<void>;
   /** True while a job for the stage waits or runs. */
-  hasStage(run: string, stage: StageName, host: string): Promise<boolean>;
+  hasStage(run: string, stage: StageName, host: string, round?: number): Promise<boolean>;
+  /** Has a stage that waits for a later time done now. */
+  hurryStage(run: string, stage: StageName, host: string, round?: number): Promise<void>;
   /** A mail with an id that was sent already is not sent again. */
   enqueueMail(mail: MailJob): Promise<void>;
   enqueueStatus(status: StatusJob): Promise<void>;
@@ -85,17 +91,25 @@ export function openQueues(connection: Redis): Queues {
 
   return {
     get,
-    async enqueueStage(run, stage, host) {
+    async enqueueStage(run, stage, host, round) {
       const job: StageJob = { run };
       await get(stageQueueName(stage, host)).add(stage, job, {
-        jobId: `${run}-${stage}`,
+        jobId: stageJobId(run, stage, round),
         ...stageAttempts,
         ...retention,
       });
     },
-    async hasStage(run, stage, host) {
-      const state = await get(stageQueueName(stage, host)).getJobState(`${run}-${stage}`);
+    async hasStage(run, stage, host, round) {
+      const state = await get(stageQueueName(stage, host)).getJobState(stageJobId(run, stage, round));
       return state !== 'unknown' && state !== 'completed' && state !== 'failed';
+    },
+    async hurryStage(run, stage, host, round) {
+      const job = await get(stageQueueName(stage, host)).getJob(stageJobId(run, stage, round));
+      if (job === undefined || !(await job.isDelayed())) return;
+      // Its time may have come in between: then there is nothing left to do.
+      await job.promote().catch(async (error: unknown) => {
+        if (await job.isDelayed()) throw error;
+      });
     },
     async enqueueMail(mail) {
       await get('mail').add('mail', mail, { jobId: mail.id, ...mailAttempts, ...retention });
@@ -111,6 +125,10 @@ export function openQueues(connection: Redis): Queues {
       await Promise.all([...opened.values()].map((queue) => queue.close()));
     },
   };
+}
+
+function stageJobId(run: string, stage: StageName, round = 0): string {
+  return round === 0 ? `${run}-${stage}` : `${run}-${stage}-${round}`;
 }
 
 /** Milliseconds until a mail is tried again: a minute, doubling to six hours. */

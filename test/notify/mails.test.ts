@@ -81,6 +81,42 @@ test('the mail about a failure holds the stage, the exit code, the last lines an
   assert.match(mail.html, /ValueError: shapes &lt;3&gt; &amp; &quot;4&quot;/);
 });
 
+const summary = {
+  bestSoFar: [0.3844, 0.3844, 0.7123],
+  importance: [
+    { name: 'learning_rate', share: 0.61 },
+    { name: '<i>units</i>', share: 0.39 },
+    { name: 'dropout', share: 0.001 },
+  ],
+  difference: 'The learning rate explains 61 % of the difference between the trials, units 39 %.',
+  progress: 'val_accuracy 38.4 % → 71.2 % with learning_rate 0.0003 → 0.004.',
+};
+
+test('the mails about the end of a study show its curve, the best against the push, and what made the difference', () => {
+  const best = { trial: 2, metric: 0.7123, sha };
+  const mails = [
+    targetReachedMail({ ...study, summary, metric: 0.7123, sha, change: 'unused' }),
+    budgetEndedMail({ ...study, summary, reason: 'no hours left', best }),
+  ];
+  for (const { text, html } of mails) {
+    for (const part of [text, html]) {
+      assert.ok(part.includes(summary.difference));
+      assert.ok(part.includes(`Against the push: ${summary.progress}`));
+    }
+    assert.match(text, /val_accuracy over the trials\n\n80\.0 % .*\n/);
+    assert.match(text, /^learning_rate {2}█{24} 61 %$/m);
+    assert.match(html, /bgcolor/);
+    assert.doesNotMatch(html, /<i>|<(img|link|script|style)\b/);
+    assert.doesNotMatch(text, /dropout/);
+  }
+});
+
+test('a confirmed target is told with both figures', () => {
+  const mail = targetReachedMail({ ...study, metric: 0.97, sha, change: '', confirmed: [0.972, 0.968] });
+  assert.match(mail.subject, /: 97\.0 % reached and confirmed after \d trials$/);
+  assert.match(mail.text, /confirmed: 97\.2 % and 96\.8 %\./);
+});
+
 test('a warning about the result stands behind the first sentence, wherever the result is told', () => {
   const warnings = ['train.py ended with exit code 3 after the training had ended'];
   const mails = [

@@ -145,7 +145,9 @@ describe('the history of a study', () => {
     const { metric: _metric, ...unmeasured } = failed;
     const earlyStop = { epoch: 2, epochs: 8, reason: 'it was slow' };
     const stopped = trial(3, { state: 'pruned', curve: [0.1, 0.2], epochs: 8, earlyStop });
-    const whole = [unmeasured, stopped].reduce(recordTrial, study());
+    const confirmation = { run: 'r5', seed: 5, first: 0.6, second: 0.4 };
+    const confirmed = trial(4, { confirmation });
+    const whole = [unmeasured, stopped, confirmed].reduce(recordTrial, { ...study(), confirm: true });
     const texts = notes.trialNotes(whole).map(notes.writeTrialNote);
     const read = texts.flatMap((text, i) => notes.readTrialNotes(text).map((note) => ({ commit: sha(i), note })));
     assert.equal(JSON.stringify(historiesFromNotes(read.reverse())), JSON.stringify([historyOf(whole)]));

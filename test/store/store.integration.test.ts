@@ -71,6 +71,15 @@ describe('the store', () => {
     assert.ok(byHand.created);
   });
 
+  it('leaves a run alone that is recorded again under its id, as after a crash', async () => {
+    const planned = newRun(run({ sha: '8'.repeat(40) }));
+    assert.ok((await runs.createRun(redis, planned, { onePerCommit: false })).created);
+    const begun = await runs.updateRun(redis, planned.id, (current) => addEvent(current, at, 'begun'));
+    const again = await runs.createRun(redis, planned, { onePerCommit: false });
+    assert.deepEqual(again, { id: planned.id, created: false });
+    assert.deepEqual(await runs.getRun(redis, planned.id), begun);
+  });
+
   it('numbers the runs of a repository from 1', async () => {
     const numbers = [];
     for (const digit of ['5', '6', '7']) {
