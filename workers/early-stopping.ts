@@ -75,14 +75,3 @@ export function reachedWhenStopped(events: string, request: MetricRequest): Metr
   const value = values.at(-1);
   return value === undefined || !Number.isFinite(value) ? undefined : { name, value, source: 'keras history' };
 }
-
-/** What the study keeps of a trial's training, so that later ones can be compared with it. */
-export function curveOf({ training, metric, earlyStop }: Run): Pick<StudyTrial, 'curve' | 'epochs' | 'earlyStop'> {
-  const isPruned = training?.isPruned === true;
-  const stop = isPruned && earlyStop !== undefined ? { earlyStop } : {};
-  const curve = training?.curve;
-  // The figure that counts may have been read elsewhere in the end, and be of other data.
-  const isMetric = isPruned || (metric?.source === 'keras history' && metric.name === curve?.name);
-  if (curve === undefined || !isMetric) return stop;
-  return { ...stop, curve: curve.values, ...(curve.epochs === undefined ? {} : { epochs: curve.epochs }) };
-}

@@ -52,11 +52,6 @@ export function extendStudy(study: Study, more: Partial<StudyBudget>, at: string
   return open;
 }
 
-/** The commit at which the branch must stand for an ended study to go on. */
-export function lastCommit(study: Study): string {
-  return study.restoredSha ?? study.trials.at(-1)?.sha ?? study.baseSha;
-}
-
 function idleSeconds(study: Study, from: string, to: string): number {
   return (study.idleSeconds ?? 0) + Math.max(0, Date.parse(to) - Date.parse(from)) / 1000;
 }

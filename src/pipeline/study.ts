@@ -213,6 +213,16 @@ export function toHistory(trial: StudyTrial): Trial {
   };
 }
 
+/** The commit at which the branch stands while nobody else pushes: the study's latest. */
+export function lastCommit(study: Study): string {
+  return study.restoredSha ?? study.trials.at(-1)?.sha ?? study.baseSha;
+}
+
+/** The trial whose values the branch holds; a study that goes on after its end stands at the best one. */
+export function trialOnBranch(study: Study): StudyTrial | undefined {
+  return study.restoredSha === undefined ? study.trials.at(-1) : bestTrial(study);
+}
+
 /** Trial numbers count up without a gap, so that a repeated suggestion gets the same number. */
 export function nextTrialNumber(study: Study): number {
   return (study.trials.at(-1)?.number ?? -1) + 1;

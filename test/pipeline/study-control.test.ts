@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { decide, endStudy, newStudy, recordTrial, type Study } from '../../src/pipeline/study.js';
-import { extendStudy, lastCommit, pauseStudy, resumeStudy } from '../../src/pipeline/study-control.js';
+import { extendStudy, pauseStudy, resumeStudy } from '../../src/pipeline/study-control.js';
 
 const hour = 3_600_000;
 const start = Date.parse('2026-01-01T00:00:00.000Z');
@@ -95,11 +95,5 @@ describe('a study that is extended', () => {
   it('is refused when it ended otherwise', () => {
     const reached = endStudy(study(), 'target_reached', at(1));
     assert.throws(() => extendStudy(reached, { trials: 1 }, at(2)), /has reached its target; push to begin a new one/);
-  });
-
-  it('ended at the commit that restored the best values, or at that of its last trial', () => {
-    assert.equal(lastCommit(study({}, [0.3, 0.2])), 'c1');
-    assert.equal(lastCommit({ ...study({}, [0.3, 0.2]), restoredSha: 'back' }), 'back');
-    assert.equal(lastCommit(study({}, [])), 'base');
   });
 });

@@ -14,7 +14,7 @@ import { connect } from '../../src/store/redis.js';
 import { createRun, getRun } from '../../src/store/runs.js';
 import { newId, type Store } from '../../src/store/start-run.js';
 import { createStudy } from '../../src/store/studies.js';
-import { curveOf, judgeOf } from '../../workers/early-stopping.js';
+import { judgeOf } from '../../workers/early-stopping.js';
 
 const at = '2026-01-01T00:00:00.000Z';
 
@@ -124,17 +124,5 @@ describe('a training that is followed', () => {
       await judgeOf({ store }, await sixthTrial(), off),
     ];
     for (const judge of judges) assert.equal(await judge(events(0.1)), false);
-  });
-
-  it('leaves its curve to the study when the figure that counts is of it', async () => {
-    const curve = { name: 'val_accuracy', values: [0.4, 0.5], epochs: 4 };
-    const run = { ...(await sixthTrial()), training: { seconds: 1, starts: 1, curve } };
-    const metric = { name: 'val_accuracy', value: 0.5, source: 'keras history' };
-    assert.deepEqual(curveOf({ ...run, metric }), { curve: curve.values, epochs: 4 });
-    assert.deepEqual(curveOf({ ...run, metric: { ...metric, source: 'metrics.json' } }), {});
-    assert.deepEqual(curveOf({ ...run, metric: { ...metric, name: 'val_auc' } }), {});
-    const earlyStop = { epoch: 2, reason: 'it was slow' };
-    const pruned = { ...run, earlyStop, training: { ...run.training, isPruned: true as const } };
-    assert.deepEqual(curveOf(pruned), { curve: curve.values, epochs: 4, earlyStop });
   });
 });
