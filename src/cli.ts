@@ -146,7 +146,7 @@ studyGroup
   .option('--from-git [directory]', 'read a clone and its notes instead of asking the server')
   .option('--study <id>', 'the same as the argument')
   .option('--repository <owner/name>', 'take the latest study of this repository')
-  .option('--server <url>', 'where Pushtune listens; otherwise as configured')
+  .option('--server <url>', 'address of the server (or server.url of the configuration)')
   .option('--json', 'print one JSON object')
   .action(async (argument: string | undefined, options: ExportOptions) => {
     const { isDirectory, renderHistory, studyFromGit, studyFromServer } = await import('./export-study.js');
@@ -155,25 +155,13 @@ studyGroup
     const study = options.study ?? (isFolder ? undefined : argument);
     const folder = typeof options.fromGit === 'string' ? options.fromGit : isFolder ? argument : '.';
     const selection = { study, repository: options.repository };
+    const { serverOf } = await import('./server-client.js');
     const history =
       options.fromGit === undefined
-        ? await studyFromServer(options.server?.replace(/\/+$/, '') ?? (await serverUrl()), selection)
+        ? await studyFromServer(serverOf(await readConfig(), options), selection)
         : await studyFromGit(folder, selection);
     process.stdout.write(options.json === true ? `${JSON.stringify(history)}\n` : renderHistory(history));
   });
-
-interface ExportOptions {
-  readonly fromGit?: string | true;
-  readonly study?: string;
-  readonly repository?: string;
-  readonly server?: string;
-  readonly json?: boolean;
-}
-
-async function serverUrl(): Promise<string> {
-  const { server } = await readConfig();
-  return server.url === '' ? `http://${server.host}:${server.port}` : server.url;
-}
 
 program
   .command('healthy')
@@ -192,6 +180,14 @@ try {
   process.exitCode = error.name === 'PythonSyntaxError' ? 2 : 1;
 }
 
+interface ExportOptions {
+  readonly fromGit?: string | true;
+  readonly study?: string;
+  readonly repository?: string;
+  readonly server?: string;
+  readonly json?: boolean;
+}
+
 interface StudyOptions {
   readonly server?: string;
   readonly token?: string;
@@ -208,10 +204,11 @@ function studyCommand(action: 'pause' | 'resume' | 'extend', description: string
     .argument('<id>', 'the study')
     .option('--server <url>', 'address of the server (or server.url of the configuration)')
     .option('--token <token>', 'its token (or server.token of the configuration, PUSHTUNE_SERVER_TOKEN)')
-    .action(async (id: string, { server, token, ...more }: StudyOptions) => {
-      const { controlStudy, serverOf } = await import('./study-client.js');
-      const stated = { ...(server === undefined ? {} : { url: server }), ...(token === undefined ? {} : { token }) };
-      const line = await controlStudy(serverOf(await readConfig(), stated), { action, id, more });
+    .action(async (id: string, options: StudyOptions) => {
+      const { server: _server, token: _token, ...more } = options;
+      const { serverOf } = await import('./server-client.js');
+      const { controlStudy } = await import('./study-client.js');
+      const line = await controlStudy(serverOf(await readConfig(), options), { action, id, more });
       process.stdout.write(`${line}\n`);
     });
 }

@@ -10,8 +10,9 @@ import { formatMetric, formatValue } from './pipeline/commit-message.js';
 import type { Study } from './pipeline/study.js';
 import { historiesFromNotes, historyOf, type StudyHistory, studyHistorySchema } from './pipeline/study-history.js';
 import { readTrialNotes } from './pipeline/trial-note.js';
+import { askServer, type Server, ServerError } from './server-client.js';
 
-/** There is no such study, or nobody who could tell; the message says what to do. */
+/** There is no such study, or no folder that could tell; the message says what to do. */
 export class ExportError extends Error {
   override readonly name = 'ExportError';
 }
@@ -78,38 +79,25 @@ const runList = z.object({ runs: z.array(z.object({ study: z.string() })) });
 /**
  * Asks a server for the study.
  *
- * @param server its address, without a slash at the end
- * @throws {ExportError}
+ * @throws {ServerError}
+ * @throws {ExportError} when it has no study yet
  */
-export async function studyFromServer(server: string, selection: StudySelection): Promise<StudyHistory> {
+export async function studyFromServer(server: Server, selection: StudySelection): Promise<StudyHistory> {
   const id = selection.study ?? (await latestStudy(server, selection.repository));
   const answer = answeredStudy
     .transform((study) => historyOf(study as unknown as Study))
     .pipe(studyHistorySchema)
-    .safeParse(await get(server, `/api/studies/${encodeURIComponent(id)}`));
+    .safeParse(await askServer(server, `/api/studies/${encodeURIComponent(id)}`));
   if (answer.success) return answer.data;
-  throw new ExportError(`${server} answers with something that is no study: ${z.prettifyError(answer.error)}`);
+  throw new ServerError(`${server.url} answers with something that is no study: ${z.prettifyError(answer.error)}`);
 }
 
-async function latestStudy(server: string, repository: string | undefined): Promise<string> {
+async function latestStudy(server: Server, repository: string | undefined): Promise<string> {
   const filter = repository === undefined ? '' : `&repository=${encodeURIComponent(repository)}`;
-  const { data } = runList.safeParse(await get(server, `/api/runs?limit=1${filter}`));
+  const { data } = runList.safeParse(await askServer(server, `/api/runs?limit=1${filter}`));
   const study = data?.runs[0]?.study;
   if (study !== undefined) return study;
-  throw new ExportError(`${server} knows no study${repository === undefined ? '' : ` of ${repository}`} yet`);
-}
-
-async function get(server: string, path: string): Promise<unknown> {
-  const response = await fetch(`${server}${path}`).catch((cause: unknown) => {
-    throw new ExportError(
-      `${server} does not answer; name another with --server, or read a clone with --from-git: ${String(cause)}`,
-      { cause },
-    );
-  });
-  const body: unknown = await response.json().catch(() => undefined);
-  if (response.ok) return body;
-  const { data } = z.object({ error: z.string() }).safeParse(body);
-  throw new ExportError(`${server}${path}: ${data?.error ?? `the answer is ${response.status}`}`);
+  throw new ExportError(`${server.url} knows no study${repository === undefined ? '' : ` of ${repository}`} yet`);
 }
 
 function isSame(name: string, wanted: string | undefined): boolean {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { createServer, type Server } from 'node:http';
 import { after, before, describe, it } from 'node:test';
-import { ExportError, renderHistory, studyFromServer } from '../src/export-study.js';
+import { renderHistory, studyFromServer } from '../src/export-study.js';
 import { newStudy, recordTrial, type Study } from '../src/pipeline/study.js';
 import { historiesFromNotes } from '../src/pipeline/study-history.js';
 import { readTrialNotes, trialNotes, writeTrialNote } from '../src/pipeline/trial-note.js';
+import { type Server as PushtuneServer, ServerError } from '../src/server-client.js';
 
 const sha = 'a'.repeat(40);
 const measured: Study = recordTrial(
@@ -51,7 +52,7 @@ describe('the export from a server', () => {
     ['/api/studies/list', []],
   ]);
   let server: Server;
-  let url: string;
+  let own: PushtuneServer;
   before(async () => {
     server = createServer((request, response) => {
       const answer = answers.get(request.url ?? '');
@@ -60,14 +61,14 @@ describe('the export from a server', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
-    url = typeof address === 'object' ? `http://127.0.0.1:${address?.port}` : '';
+    own = { url: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, token: '' };
   });
   after(() => server.close());
 
   it('is to the byte what the notes hold, also of trials that failed, were stopped early or trained twice', async () => {
     const read = trialNotes(study).flatMap((note) => readTrialNotes(writeTrialNote(note)));
     const [fromNotes] = historiesFromNotes(read.map((note) => ({ commit: sha, note })));
-    const fromServer = await studyFromServer(url, { study: '01S' });
+    const fromServer = await studyFromServer(own, { study: '01S' });
     assert.equal(JSON.stringify(fromServer), JSON.stringify(fromNotes));
     assert.deepEqual(
       fromServer.trials.map(({ error, metric, curve, earlyStop, confirmation }) => [
@@ -86,19 +87,19 @@ describe('the export from a server', () => {
   });
 
   it('takes the latest study when none is named', async () => {
-    assert.equal((await studyFromServer(url, { repository: 'a/b' })).id, '01S');
-    await assert.rejects(studyFromServer(url, {}), /knows no study yet/);
+    assert.equal((await studyFromServer(own, { repository: 'a/b' })).id, '01S');
+    await assert.rejects(studyFromServer(own, {}), /knows no study yet/);
   });
 
   it('says what is wrong', async () => {
-    await assert.rejects(studyFromServer(url, { study: '01X' }), /there is no such study/);
-    await assert.rejects(studyFromServer(url, { study: 'odd' }), /something that is no study/);
-    await assert.rejects(studyFromServer(url, { study: 'list' }), ExportError);
-    await assert.rejects(studyFromServer('http://127.0.0.1:9', {}), /does not answer; name another with --server/);
+    await assert.rejects(studyFromServer(own, { study: '01X' }), /there is no such study/);
+    await assert.rejects(studyFromServer(own, { study: 'odd' }), /something that is no study/);
+    await assert.rejects(studyFromServer(own, { study: 'list' }), ServerError);
+    await assert.rejects(studyFromServer({ url: 'http://127.0.0.1:9', token: '' }, {}), /does not answer; .*--server/);
   });
 
   it('is shown to people as a table', async () => {
-    const lines = renderHistory(await studyFromServer(url, { study: '01S' })).split('\n');
+    const lines = renderHistory(await studyFromServer(own, { study: '01S' })).split('\n');
     assert.equal(lines[0], 'a/b main, study 01S: running');
     assert.match(lines[4] ?? '', /^0 +completed +val_accuracy 0\.5124 +2\.0 +aaaaaaaaaa +kernel_size \(3, 3\)$/);
     assert.match(lines[5] ?? '', /^1 +failed +- /);

@@ -5,10 +5,11 @@ import { after, before, beforeEach, describe, it } from 'node:test';
 import type { LightMyRequestResponse } from 'fastify';
 import { newRun, startStage } from '../../src/pipeline/run.js';
 import { endStudy, newStudy, recordTrial, type Study } from '../../src/pipeline/study.js';
+import { ServerError } from '../../src/server-client.js';
 import { reopenRun, updateRun } from '../../src/store/runs.js';
 import { newId, startRun } from '../../src/store/start-run.js';
 import { claimBranch, createStudy, getStudy, updateStudy } from '../../src/store/studies.js';
-import { controlStudy, ServerError } from '../../src/study-client.js';
+import { controlStudy } from '../../src/study-client.js';
 import { type HttpServer, openHttpServer } from './test-server.js';
 
 const token = 'a token of the tests';
