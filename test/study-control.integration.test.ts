@@ -60,6 +60,12 @@ describe('a study under people’s hands', () => {
     return (await server.runs()).filter((run) => run.study === study);
   }
 
+  function noteOn(sha: string): string {
+    if (server.git('ls-remote', 'origin', 'refs/notes/pushtune') === '') return '';
+    server.git('fetch', '--quiet', 'origin', '+refs/notes/pushtune:refs/notes/pushtune');
+    return server.git('notes', '--ref=pushtune', 'show', sha);
+  }
+
   async function untilAllRunsEnd(study: string): Promise<Run[]> {
     return until('its runs end', async () => {
       const runs = await runsOf(study);
@@ -84,6 +90,9 @@ describe('a study under people’s hands', () => {
     assert.deepEqual([paused.state, paused.trials[0]?.metric?.value], ['paused', 0.425]);
     assert.equal((await runsOf(run.study)).length, 1);
     assert.equal(server.git('rev-parse', 'HEAD').trim(), sha, 'nothing was pushed');
+    await until('git is told of the trial that the study is paused behind', async () =>
+      noteOn(sha).includes('"state":"paused"'),
+    );
 
     await Promise.all([1, 2].map(() => ask({ action: 'resume', id: run.study })));
     await ask({ action: 'resume', id: run.study });

@@ -65,6 +65,8 @@ export async function runStage(
   try {
     const outcome = await work(context, run, signal);
     if (outcome.kind === 'hold') {
+      // What the trial came to is noted when the stage holds for the first time.
+      if (known.state === 'running') await context.store.queues.enqueueNotes(run.study);
       await hold(context, stage, run, job, token);
       isHeld = true;
     } else await settle(context, stage, run, outcome);

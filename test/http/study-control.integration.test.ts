@@ -118,6 +118,22 @@ describe('POST /api/studies/:id/pause and resume', () => {
     assert.ok(await server.store.queues.hasStage(study.trials[0]?.run ?? '', 'tune', 'here'), 'its stage is queued');
   });
 
+  it('have git told how the study stands', async () => {
+    const study = await measuredStudy();
+    for (const [action, count] of [
+      ['pause', 1],
+      ['resume', 2],
+      ['extend', 3],
+    ] as const) {
+      await post(study.id, action, { trials: 1 });
+      const jobs = await server.store.queues.get('notes').getJobs();
+      assert.deepEqual(
+        jobs.map(({ data }) => data.study),
+        Array(count).fill(study.id),
+      );
+    }
+  });
+
   it('have a stage that waits for the resumption look at once', async () => {
     const study = await measuredStudy();
     await post(study.id, 'pause');
