@@ -7,23 +7,22 @@ import { UnsafeFileError, writeGuarded } from '../src/container/guarded-files.js
 import { ensureDerivedImage, ensureEnvironmentImage, environmentLock, ImageError } from '../src/container/images.js';
 import { missingRequirements, RequirementError } from '../src/container/requirements.js';
 import { readSources } from '../src/git/mirror.js';
-import { addEvent, type Build, belongsToStudy, type Run } from '../src/pipeline/run.js';
+import { type Build, belongsToStudy, type Run } from '../src/pipeline/run.js';
 import type { Inspection, ProjectFiles } from '../src/python/inspection.js';
 import { MainScriptError } from '../src/python/main-script.js';
 import { notebookScript, notebookScriptPath } from '../src/python/notebook-script.js';
-import { commandLine, isEmptyCommand } from '../src/python/render.js';
+import { commandLine, isEmptyCommand, renderWarning } from '../src/python/render.js';
 import { PythonSyntaxError } from '../src/python/syntax.js';
 import { decodeText } from '../src/python/text.js';
 import { RepositoryConfigError, trainingLimits } from '../src/repository-config.js';
 import { setIncident } from '../src/store/incidents.js';
-import { updateRun } from '../src/store/runs.js';
 import { announceBuild } from './announce.js';
 import { checkSpace, type SpaceCheck, sentenceOf } from './check-space.js';
-import { mirrorOf, now, settingsOf, type WorkerContext } from './context.js';
+import { mirrorOf, settingsOf, type WorkerContext } from './context.js';
 import { inspectRepository } from './project.js';
 import { repositoryConfigIn } from './repository-settings.js';
 import { StageFailure, type StageOutcome } from './stage.js';
-import { warn } from './warn.js';
+import { note, warn } from './warn.js';
 
 /** Mails when the outcome differs from the repository's build before. */
 export async function build(context: WorkerContext, run: Run): Promise<StageOutcome> {
@@ -101,13 +100,7 @@ async function environmentImage(context: WorkerContext, run: Run, inspection: In
 /** What the analysis left alone and why stands once in the run's events. */
 async function noteWarnings(context: WorkerContext, run: Run, { warnings }: Inspection): Promise<void> {
   if (belongsToStudy(run)) return;
-  const texts = warnings.map(({ file, line, message }) =>
-    file === undefined ? message : `${file}${line === undefined ? '' : `:${line}`}: ${message}`,
-  );
-  await updateRun(context.store.redis, run.id, (current) => {
-    const known = new Set(current.events.map(({ text }) => text));
-    return texts.filter((text) => !known.has(text)).reduce((changed, text) => addEvent(changed, now(), text), current);
-  });
+  await note(context, run, warnings.map(renderWarning));
 }
 
 /** A study whose space or metric is a mistake would only show it after a training. */

@@ -5,7 +5,7 @@ import type { StudySettings } from '../src/pipeline/study.js';
 import { checkOverrides } from '../src/python/check-overrides.js';
 import { lineOfKey } from '../src/python/config-lines.js';
 import type { Inspection, ProjectFiles } from '../src/python/inspection.js';
-import { hyperparameterTable, hyperparameterToJson } from '../src/python/render.js';
+import { hyperparameterTable, hyperparameterToJson, renderWarning } from '../src/python/render.js';
 import { reportedMetrics } from '../src/python/reported-metrics.js';
 import { decodeText } from '../src/python/text.js';
 import { type RepositoryConfig, repositoryConfigName } from '../src/repository-config.js';
@@ -79,9 +79,8 @@ function placed({ severity: _severity, ...finding }: Finding, text: string): Pla
 }
 
 /** `.pushtune.yml:4: hyperparameters.epochs: low 9 is above high 3` */
-export function sentenceOf({ file, line, key, message }: PlacedFinding): string {
-  const place = file === undefined ? '' : line === undefined ? `${file}: ` : `${file}:${line}: `;
-  return `${place}${key === undefined ? '' : `${key.join('.')}: `}${message}`;
+export function sentenceOf({ key, message, ...place }: PlacedFinding): string {
+  return renderWarning({ ...place, message: key === undefined ? message : `${key.join('.')}: ${message}` });
 }
 
 /** The check for a terminal: what would be searched, and what is wrong with it. */

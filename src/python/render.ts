@@ -44,6 +44,7 @@ function renderRange(parameter: Hyperparameter['parameter']): string {
   return `${parameter.low} … ${parameter.high} (${parameter.type}${scale})`;
 }
 
+/** `train.py:4: …`, as far as the place is known. */
 export function renderWarning({ file, line, message }: InspectionWarning): string {
   const place = file === undefined ? '' : line === undefined ? `${file}: ` : `${file}:${line}: `;
   return `${place}${message}`;
