@@ -43,7 +43,12 @@ const variables = z.record(
 );
 
 /** As above: `off` and `on` are words or truth values, whoever reads them. */
-const onOrOff = z.union([z.boolean(), z.enum(['on', 'off'])]);
+function onOrOff(otherwise: boolean) {
+  return z
+    .union([z.boolean(), z.enum(['on', 'off'])])
+    .default(otherwise)
+    .transform((value) => value === true || value === 'on');
+}
 
 /** The schema of `.pushtune.yml`; `config/pushtune.schema.json` is generated from it. */
 export const repositoryConfigSchema = z.strictObject({
@@ -77,8 +82,8 @@ export const repositoryConfigSchema = z.strictObject({
       patience: z.int().min(1).optional(),
     })
     .prefault({}),
-  pruning: onOrOff.default(true).transform((value) => value === true || value === 'on'),
-  confirm: z.boolean().default(false),
+  pruning: onOrOff(true),
+  confirm: onOrOff(false),
   notify: z.strictObject({ on: z.array(z.enum(notifications)).default([...notifications]) }).prefault({}),
 });
 

@@ -14,7 +14,7 @@ describe('.pushtune.yml', () => {
     assert.deepEqual(hyperparameters, { dropout: 'off', units: 'off', filters: 'off' });
   });
 
-  it('switches stopping early off, however YAML reads the word', () => {
+  it('switches stopping early off and confirmation on, however YAML reads the word', () => {
     const words = ['', 'pruning: off', 'pruning: false', 'pruning: "off"', 'pruning: on', 'pruning: true'];
     const expected = [true, false, false, false, true, true];
     assert.deepEqual(
@@ -22,6 +22,10 @@ describe('.pushtune.yml', () => {
       expected,
     );
     assert.throws(() => parseRepositoryConfig('pruning: 0'), /pruning/);
+    assert.deepEqual(
+      ['', 'confirm: on', 'confirm: true', 'confirm: off'].map((text) => parseRepositoryConfig(text).confirm),
+      [false, true, true, false],
+    );
   });
 
   it('names the key that is wrong', () => {
