@@ -9,7 +9,6 @@ import { textTable } from './http/text-table.js';
 import { formatMetric, formatValue } from './pipeline/commit-message.js';
 import type { Study } from './pipeline/study.js';
 import { historiesFromNotes, historyOf, type StudyHistory, studyHistorySchema } from './pipeline/study-history.js';
-import { readTrialNotes } from './pipeline/trial-note.js';
 import { askServer, type Server, ServerError } from './server-client.js';
 
 /** There is no such study, or no folder that could tell; the message says what to do. */
@@ -36,10 +35,7 @@ export async function studyFromGit(directory: string, selection: StudySelection)
       `${directory} has no notes of Pushtune, which git fetches only when it is told to: git -C ${directory} fetch origin refs/notes/pushtune:refs/notes/pushtune`,
     );
   }
-  const histories = historiesFromNotes(
-    notes.flatMap(({ commit, text }) => readTrialNotes(text).map((note) => ({ commit, note }))),
-  );
-  const fitting = histories.filter(({ repository }) => isSame(repository, selection.repository));
+  const fitting = historiesFromNotes(notes).filter(({ repository }) => isSame(repository, selection.repository));
   const found = selection.study === undefined ? fitting.at(-1) : fitting.find(({ id }) => isSame(id, selection.study));
   if (found !== undefined) return found;
   const known = fitting.map(({ id }) => id).slice(-10);

@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { renderHistory, studyFromServer } from '../src/export-study.js';
 import { newStudy, recordTrial, type Study } from '../src/pipeline/study.js';
 import { historiesFromNotes } from '../src/pipeline/study-history.js';
-import { readTrialNotes, trialNotes, writeTrialNote } from '../src/pipeline/trial-note.js';
+import { trialNotes, writeTrialNote } from '../src/pipeline/trial-note.js';
 import { type Server as PushtuneServer, ServerError } from '../src/server-client.js';
 
 const sha = 'a'.repeat(40);
@@ -66,8 +66,8 @@ describe('the export from a server', () => {
   after(() => server.close());
 
   it('is to the byte what the notes hold, also of trials that failed, were stopped early or trained twice', async () => {
-    const read = trialNotes(study).flatMap((note) => readTrialNotes(writeTrialNote(note)));
-    const [fromNotes] = historiesFromNotes(read.map((note) => ({ commit: sha, note })));
+    const texts = trialNotes(study).map((note) => ({ commit: sha, text: writeTrialNote(note) }));
+    const [fromNotes] = historiesFromNotes(texts);
     const fromServer = await studyFromServer(own, { study: '01S' });
     assert.equal(JSON.stringify(fromServer), JSON.stringify(fromNotes));
     assert.deepEqual(

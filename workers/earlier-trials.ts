@@ -4,7 +4,6 @@ import { fetchNotes, readNotes } from '../src/git/notes.js';
 import { earlierTrials } from '../src/pipeline/earlier-trials.js';
 import type { Study } from '../src/pipeline/study.js';
 import { historiesFromNotes, historyOf, type StudyHistory } from '../src/pipeline/study-history.js';
-import { readTrialNotes } from '../src/pipeline/trial-note.js';
 import { listStudies, updateStudy } from '../src/store/studies.js';
 import type { Trial } from '../src/tuning/suggest.js';
 import type { WorkerContext } from './context.js';
@@ -46,10 +45,7 @@ async function otherStudies(context: WorkerContext, mirror: Mirror, study: Study
 async function studiesInNotes(context: WorkerContext, mirror: Mirror, study: Study): Promise<readonly StudyHistory[]> {
   try {
     await fetchNotes(mirror);
-    const notes = (await readNotes(mirror.path)) ?? [];
-    return historiesFromNotes(
-      notes.flatMap(({ commit, text }) => readTrialNotes(text).map((note) => ({ commit, note }))),
-    );
+    return historiesFromNotes((await readNotes(mirror.path)) ?? []);
   } catch (error) {
     context.log.warn({ error, study: study.id, repository: study.repository }, 'notes could not be read');
     return [];

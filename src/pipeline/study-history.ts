@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Study } from './study.js';
 import {
   detailsOf,
+  readTrialNotes,
   recordOf,
   type StudyDetails,
   studyDetailsSchema,
@@ -29,17 +30,18 @@ export function historyOf(study: Study): StudyHistory {
 }
 
 /**
- * Puts studies together from the notes of a repository. A note that somebody copied to another commit, as a rebase may
+ * Puts studies together from the texts of a repository's notes. A note that somebody copied to another commit, as a rebase may
  * do, does not count twice: the one on its own commit comes first.
  *
- * @param notes with the commit that each of them is attached to, in any order
+ * @param texts with the commit that each of them is attached to, in any order
  * @returns the studies of which the first trial has its note, oldest first
  */
 export function historiesFromNotes(
-  notes: readonly { readonly commit: string; readonly note: TrialNote }[],
+  texts: readonly { readonly commit: string; readonly text: string }[],
 ): readonly StudyHistory[] {
+  const notes = texts.flatMap(({ commit, text }) => readTrialNotes(text).map((note) => ({ commit, note })));
   const studies = new Map<string, Map<number, TrialNote>>();
-  const byOrigin = [...notes].sort((a, b) => Number(isCopy(a)) - Number(isCopy(b)));
+  const byOrigin = notes.sort((a, b) => Number(isCopy(a)) - Number(isCopy(b)));
   for (const { note } of byOrigin) {
     const trials = studies.get(note.study) ?? new Map<number, TrialNote>();
     if (!trials.has(note.trial)) trials.set(note.trial, note);

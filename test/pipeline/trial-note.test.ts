@@ -148,9 +148,8 @@ describe('the history of a study', () => {
     const confirmation = { run: 'r5', seed: 5, first: 0.6, second: 0.4 };
     const confirmed = trial(4, { confirmation });
     const whole = [unmeasured, stopped, confirmed].reduce(recordTrial, { ...study(), confirm: true });
-    const texts = notes.trialNotes(whole).map(notes.writeTrialNote);
-    const read = texts.flatMap((text, i) => notes.readTrialNotes(text).map((note) => ({ commit: sha(i), note })));
-    assert.equal(JSON.stringify(historiesFromNotes(read.reverse())), JSON.stringify([historyOf(whole)]));
+    const texts = notes.trialNotes(whole).map((note, i) => ({ commit: sha(i), text: notes.writeTrialNote(note) }));
+    assert.equal(JSON.stringify(historiesFromNotes(texts.reverse())), JSON.stringify([historyOf(whole)]));
   });
 
   it('takes the note on its own commit rather than a copy of it, and studies of which the first trial is known', () => {
@@ -161,7 +160,9 @@ describe('the history of a study', () => {
       { commit: sha(0), note: first },
       { commit: sha(1), note: { ...second, study: '01T' } },
     ];
-    const histories = historiesFromNotes(found);
+    const histories = historiesFromNotes(
+      found.map(({ commit, note }) => ({ commit, text: notes.writeTrialNote(note) })),
+    );
     assert.deepEqual(
       histories.map(({ id, trials }) => [id, trials.map(({ seconds }) => seconds)]),
       [['01S', [1.5]]],
