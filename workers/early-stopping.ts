@@ -6,24 +6,24 @@ import { reachesTarget, type Study, type StudyTrial } from '../src/pipeline/stud
 import type { RepositoryConfig } from '../src/repository-config.js';
 import { updateRun } from '../src/store/runs.js';
 import { getStudy } from '../src/store/studies.js';
-import { type EarlierTrial, findDivergence, judgeCurve } from '../src/tuning/pruning.js';
+import { type ComparedTrial, findDivergence, reasonToPrune } from '../src/tuning/pruning.js';
 import type { WorkerContext } from './context.js';
 
 /** Whether the training is to be stopped, given what it has reported so far. */
-export type Judge = (events: string) => Promise<boolean>;
+export type Pruner = (events: string) => Promise<boolean>;
 
 /**
- * The judge of the run's training. Only a trial of the bot's is ever stopped: what a person wrote is trained to its end,
+ * The pruner of the run's training. Only a trial of the bot's is ever stopped: what a person wrote is trained to its end,
  * and so is a training that confirms another.
  */
-export async function judgeOf(
+export async function prunerOf(
   { store: { redis } }: Pick<WorkerContext, 'store'>,
   run: Run,
   config: Pick<RepositoryConfig, 'pruning' | 'metric'>,
-): Promise<Judge> {
+): Promise<Pruner> {
   const study = await getStudy(redis, run.study);
   if (run.cause !== 'trial' || !config.pruning || study === undefined) return async () => false;
-  const earlier = study.trials.filter(({ number }) => number < run.trial).flatMap((trial) => toEarlier(trial) ?? []);
+  const compared = study.trials.filter(({ number }) => number < run.trial).flatMap((trial) => toCompared(trial) ?? []);
   let isDecided = run.earlyStop !== undefined;
 
   return async (events) => {
@@ -32,7 +32,7 @@ export async function judgeOf(
     if (curve.isEnded) return false;
     const { name, values, losses, epochs } = curve;
     const { mode, target } = study;
-    const reason = judgeCurve({ name, curve: values, losses, epochs, mode, target, earlier });
+    const reason = reasonToPrune({ name, curve: values, losses, epochs, mode, target, compared });
     if (reason === undefined) return false;
     const epoch = Math.max(values.length, losses.length);
     const earlyStop = { epoch, ...(epochs === undefined ? {} : { epochs }), reason };
@@ -44,7 +44,7 @@ export async function judgeOf(
 }
 
 /** A trial whose curve is not known tells nothing about other curves. */
-function toEarlier({ state, curve, epochs, metric }: StudyTrial): EarlierTrial | undefined {
+function toCompared({ state, curve, epochs, metric }: StudyTrial): ComparedTrial | undefined {
   if (curve === undefined) return undefined;
   return { curve, epochs, ...(state === 'completed' ? { final: metric?.value } : {}) };
 }

@@ -18,7 +18,7 @@ import { getIncident } from '../src/store/incidents.js';
 import { appendLog, logLength, longestLog } from '../src/store/logs.js';
 import { getRun } from '../src/store/runs.js';
 import { mirrorOf, type WorkerContext } from './context.js';
-import { divergence, hasReachedTarget, judgeOf, keptCurve } from './early-stopping.js';
+import { divergence, hasReachedTarget, keptCurve, prunerOf } from './early-stopping.js';
 import { buildOf, readTraining, trainingFolders } from './read-training.js';
 import { repositoryConfigIn } from './repository-settings.js';
 import { StageFailure, type StageOutcome } from './stage.js';
@@ -53,7 +53,7 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
         const current = await getRun(redis, run.id);
         return current === undefined || isFinished(current);
       },
-      shouldPrune: await judgeOf(context, run, settings),
+      shouldPrune: await prunerOf(context, run, settings),
     },
     signal,
   );
@@ -95,7 +95,10 @@ async function prune(
   curve: LearningCurve,
 ): Promise<StageOutcome> {
   const { earlyStop } = (await getRun(context.store.redis, run.id)) ?? {};
-  if (earlyStop === undefined) throw new StageFailure('the training was stopped by a file "prune" in its run’s folder');
+  if (earlyStop === undefined)
+    throw new StageFailure(
+      'the training was stopped, and nobody decided that: a script wrote the file "prune" into its run’s folder; push again without that',
+    );
   if (await hasReachedTarget(context, run, curve)) {
     await warn(context, run, `the training reached the target while it was being stopped (${earlyStop.reason})`);
     return { kind: 'next', found: { training } };

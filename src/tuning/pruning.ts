@@ -8,8 +8,8 @@
  * `npm run bench -- pruning`.
  */
 
-/** What is known of an earlier trial's training. */
-export interface EarlierTrial {
+/** A trial of the same study that was trained before, with what is known of its training. */
+export interface ComparedTrial {
   /** The metric after each epoch. */
   readonly curve: readonly number[];
   /** How many epochs the script asked for; the length of the curve when that is not known. */
@@ -30,7 +30,7 @@ export interface RunningTrial {
   readonly mode: 'max' | 'min';
   readonly target: number;
   /** In any order. */
-  readonly earlier: readonly EarlierTrial[];
+  readonly compared: readonly ComparedTrial[];
 }
 
 /** Finished trials before anything is compared: the usual warm-up of median stopping (Optuna's `n_startup_trials`). */
@@ -53,19 +53,19 @@ const divergedFactor = 100;
  *
  * A training that has reached the target, or is as good as the best trial was by then, is only stopped when it diverges.
  */
-export function judgeCurve(trial: RunningTrial): string | undefined {
+export function reasonToPrune(trial: RunningTrial): string | undefined {
   const diverged = findDivergence(trial);
   if (diverged !== undefined) return diverged;
   const { epochs, curve, target } = trial;
   const sign = trial.mode === 'max' ? 1 : -1;
   if (epochs === undefined || curve.length === 0 || curve.length >= epochs) return undefined;
-  const earlier = trial.earlier.map((other) => toRival(other, sign)).filter((rival) => rival !== undefined);
-  const finished = earlier.filter(isFinished);
+  const compared = trial.compared.map((other) => toRival(other, sign)).filter((rival) => rival !== undefined);
+  const finished = compared.filter(isFinished);
   if (finished.length < warmUpTrials) return undefined;
 
   const own = Math.max(...curve.map((value) => sign * value));
   if (own >= sign * target) return undefined;
-  const standings = earlier.flatMap((rival) => standing(rival, curve.length, epochs) ?? []);
+  const standings = compared.flatMap((rival) => standing(rival, curve.length, epochs) ?? []);
   if (own >= Math.max(...standings)) return undefined;
   const reached = `its best ${trial.name} of ${shown(sign * own)}`;
   const middle = median(standings);
@@ -109,7 +109,7 @@ interface Rival {
 }
 type FinishedRival = Rival & { readonly final: number };
 
-function toRival({ curve, epochs, final }: EarlierTrial, sign: number): Rival | undefined {
+function toRival({ curve, epochs, final }: ComparedTrial, sign: number): Rival | undefined {
   const first = curve.find(Number.isFinite);
   if (first === undefined) return undefined;
   let best = sign * first;

@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { packageRoot } from '../../src/package-root.js';
-import { type EarlierTrial, judgeCurve } from '../../src/tuning/pruning.js';
+import { type ComparedTrial, reasonToPrune } from '../../src/tuning/pruning.js';
 import { seededRandom } from '../../src/tuning/random.js';
 import type { Parameter, SearchSpace, Values } from '../../src/tuning/space.js';
 import { suggest, type Trial } from '../../src/tuning/suggest.js';
@@ -69,19 +69,19 @@ function summarise(without: readonly StudyResult[], stopping: readonly StudyResu
 function simulate(grid: Grid, sampler: Sampler, seed: string, target: number, isPruned: boolean): StudyResult {
   const next = sampler.start(grid, seed);
   const history: Trial[] = [];
-  const earlier: EarlierTrial[] = [];
+  const compared: ComparedTrial[] = [];
   let epochs = 0;
   let hasLost = false;
   for (let number = 0; number < sampler.mostTrials; number += 1) {
     const values = next(history);
     if (values === undefined) break;
     const whole = grid.train(values, seed);
-    const length = isPruned && number > 0 ? epochsBeforeStop(whole, earlier, target) : whole.length;
+    const length = isPruned && number > 0 ? epochsBeforeStop(whole, compared, target) : whole.length;
     const curve = whole.slice(0, length);
     const isWhole = length === whole.length;
     const metric = curve.at(-1) ?? 0;
     epochs += length;
-    earlier.push({ curve, epochs: whole.length, ...(isWhole ? { final: metric } : {}) });
+    compared.push({ curve, epochs: whole.length, ...(isWhole ? { final: metric } : {}) });
     history.push({ number, values, state: isWhole ? 'completed' : 'pruned', metric, curve });
     if (isWhole && metric >= target) return { epochs, trials: number + 1, hasLost };
     hasLost ||= (whole.at(-1) ?? 0) >= target;
@@ -89,9 +89,9 @@ function simulate(grid: Grid, sampler: Sampler, seed: string, target: number, is
   return { epochs: Number.POSITIVE_INFINITY, trials: Number.POSITIVE_INFINITY, hasLost };
 }
 
-function epochsBeforeStop(whole: readonly number[], earlier: readonly EarlierTrial[], target: number): number {
-  const running = { name: 'val_accuracy', epochs: whole.length, mode: 'max', target, earlier } as const;
-  const stop = whole.findIndex((_, i) => judgeCurve({ ...running, curve: whole.slice(0, i + 1) }) !== undefined);
+function epochsBeforeStop(whole: readonly number[], compared: readonly ComparedTrial[], target: number): number {
+  const running = { name: 'val_accuracy', epochs: whole.length, mode: 'max', target, compared } as const;
+  const stop = whole.findIndex((_, i) => reasonToPrune({ ...running, curve: whole.slice(0, i + 1) }) !== undefined);
   return stop < 0 ? whole.length : stop + 1;
 }
 

@@ -14,7 +14,7 @@ import { connect } from '../../src/store/redis.js';
 import { createRun, getRun } from '../../src/store/runs.js';
 import { newId, type Store } from '../../src/store/start-run.js';
 import { createStudy } from '../../src/store/studies.js';
-import { judgeOf } from '../../workers/early-stopping.js';
+import { prunerOf } from '../../workers/early-stopping.js';
 
 const at = '2026-01-01T00:00:00.000Z';
 
@@ -92,10 +92,10 @@ describe('a training that is followed', () => {
 
   it('is stopped for a reason that the next worker finds, whatever that sees', async () => {
     const run = await sixthTrial();
-    const judge = await judgeOf({ store }, run, config);
-    assert.equal(await judge(events()), false);
+    const shouldPrune = await prunerOf({ store }, run, config);
+    assert.equal(await shouldPrune(events()), false);
     assert.equal((await recorded(run.id)).earlyStop, undefined);
-    assert.equal(await judge(events(0.3)), true);
+    assert.equal(await shouldPrune(events(0.3)), true);
     const { earlyStop } = await recorded(run.id);
     assert.deepEqual(earlyStop, {
       epoch: 1,
@@ -103,26 +103,26 @@ describe('a training that is followed', () => {
       reason: 'its best val_accuracy of 0.3 was behind the median of 0.4 that 5 earlier trials had by then',
     });
 
-    const next = await judgeOf({ store }, await recorded(run.id), config);
+    const next = await prunerOf({ store }, await recorded(run.id), config);
     assert.equal(await next(events(0.3, 0.9)), true);
-    const other = await judgeOf({ store }, run, config);
+    const other = await prunerOf({ store }, run, config);
     assert.equal(await other(events(0.3, 0.1)), true, 'a worker that read the run before that');
     assert.deepEqual((await recorded(run.id)).earlyStop, earlyStop);
   });
 
   it('goes on when it is as good as the others, or has ended', async () => {
-    const judge = await judgeOf({ store }, await sixthTrial(), config);
-    assert.equal(await judge(events(0.4)), false);
-    assert.equal(await judge(`${events(0.3)}{"type":"fit_ended","fit":1}\n`), false);
+    const shouldPrune = await prunerOf({ store }, await sixthTrial(), config);
+    assert.equal(await shouldPrune(events(0.4)), false);
+    assert.equal(await shouldPrune(`${events(0.3)}{"type":"fit_ended","fit":1}\n`), false);
   });
 
   it('goes on when a person wrote it, when it confirms a trial, and when pruning is off', async () => {
     const off = parseRepositoryConfig('pruning: off');
-    const judges = [
-      await judgeOf({ store }, await sixthTrial({ cause: 'push' }), config),
-      await judgeOf({ store }, await sixthTrial({ cause: 'manual' }), config),
-      await judgeOf({ store }, await sixthTrial(), off),
+    const pruners = [
+      await prunerOf({ store }, await sixthTrial({ cause: 'push' }), config),
+      await prunerOf({ store }, await sixthTrial({ cause: 'manual' }), config),
+      await prunerOf({ store }, await sixthTrial(), off),
     ];
-    for (const judge of judges) assert.equal(await judge(events(0.1)), false);
+    for (const shouldPrune of pruners) assert.equal(await shouldPrune(events(0.1)), false);
   });
 });
