@@ -12,16 +12,18 @@ import { overridden } from './ranges.js';
 
 type Override = Exclude<HyperparameterOverride, 'off'>;
 
+const count = { isWhole: true, text: 'a whole number from 1 on' };
+
 /** What a kind's values can be at all. Those without an entry may be anything. */
 const possible: Readonly<Partial<Record<HyperparameterKind, { readonly isWhole: boolean; readonly text: string }>>> = {
-  filters: { isWhole: true, text: 'a whole number from 1 on' },
-  kernel_size: { isWhole: true, text: 'a whole number from 1 on' },
-  pool_size: { isWhole: true, text: 'a whole number from 1 on' },
-  units: { isWhole: true, text: 'a whole number from 1 on' },
-  epochs: { isWhole: true, text: 'a whole number from 1 on' },
-  batch_size: { isWhole: true, text: 'a whole number from 1 on' },
-  steps_per_epoch: { isWhole: true, text: 'a whole number from 1 on' },
-  layers: { isWhole: true, text: 'a whole number from 1 on' },
+  filters: count,
+  kernel_size: count,
+  pool_size: count,
+  units: count,
+  epochs: count,
+  batch_size: count,
+  steps_per_epoch: count,
+  layers: count,
   dropout: { isWhole: false, text: 'a number from 0 to below 1' },
   learning_rate: { isWhole: false, text: 'a number above 0' },
   optimizer: { isWhole: false, text: 'a name' },

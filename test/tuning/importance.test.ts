@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { importances } from '../../src/tuning/importance.js';
 import { seededRandom } from '../../src/tuning/random.js';
 import { decode, type Parameter, type SearchSpace, type Values } from '../../src/tuning/space.js';
 import type { Trial } from '../../src/tuning/suggest.js';
+import { readGrid } from '../bench/digits-grid.js';
 import { histories } from './spaces.js';
 
 /** Random trials whose metric follows from their values. */
@@ -112,44 +112,25 @@ describe('the importance of parameters', () => {
 
 describe('the importance of parameters in 3 024 measured networks', () => {
   /** Shares of the variance: learning rate 26 %, optimizer 12 %, layers 11 %, batch size 8 %, filters 4 %, the others 0. */
-  const [header = '', ...lines] = readFileSync(new URL('../bench/data/digits-cnn-grid.csv', import.meta.url), 'utf8')
-    .trim()
-    .split('\n');
-  const names = header.split(',').slice(0, 7);
-  const rows = lines.map((line) => line.split(','));
-  const columns = names.map((_, i) =>
-    [...new Set(rows.map((row) => row[i] ?? ''))].sort((a, b) => Number(a) - Number(b)),
-  );
-  // The place in the column, so that every value of the table is as likely as the next one.
-  const table: SearchSpace = {
-    parameters: names.map((name, i): Parameter => {
-      const choices = columns[i] ?? [];
-      return name === 'opt'
-        ? { name, type: 'categorical', choices }
-        : { name, type: 'int', low: 0, high: choices.length - 1 };
-    }),
-  };
+  const grid = readGrid();
 
   function drawnTrials(seed: number, count: number): Trial[] {
     const random = seededRandom(`table ${seed}`);
     return Array.from({ length: count }, (_, number) => {
-      const row = rows[Math.floor(random() * rows.length)] ?? [];
-      const values = Object.fromEntries(
-        names.map((name, i) => [name, name === 'opt' ? (row[i] ?? '') : (columns[i]?.indexOf(row[i] ?? '') ?? 0)]),
-      );
-      return { number, values, state: 'completed', metric: Number(row.at(-1)) };
+      const values = grid.all[Math.floor(random() * grid.all.length)] ?? {};
+      return { number, values, state: 'completed', metric: grid.train(values, `${seed}`).at(-1) ?? Number.NaN };
     });
   }
 
   it('has the learning rate first with 40 of them, in most draws, and kernel and dropout behind', () => {
-    const told = Array.from({ length: 40 }, (_, seed) => importances(table, drawnTrials(seed, 40))).filter(
+    const told = Array.from({ length: 40 }, (_, seed) => importances(grid.space, drawnTrials(seed, 40))).filter(
       (found) => found !== undefined,
     );
     const mean = (name: string): number => told.reduce((sum, found) => sum + shareOf(found, name), 0) / told.length;
     assert.ok(told.length >= 34, `${told.length} of 40 draws told something`);
     const first = told.filter((found) => found[0]?.name === 'lr').length;
     assert.ok(first > told.length / 2, `the learning rate was first in ${first} of ${told.length} draws`);
-    const order = names.map((name) => [name, mean(name)] as const).sort((a, b) => b[1] - a[1]);
+    const order = grid.space.parameters.map(({ name }) => [name, mean(name)] as const).sort((a, b) => b[1] - a[1]);
     assert.equal(order[0]?.[0], 'lr');
     assert.deepEqual(
       order
