@@ -121,6 +121,7 @@ describe('a training that is followed', () => {
     const pruners = [
       await prunerOf({ store }, await sixthTrial({ cause: 'push' }), config),
       await prunerOf({ store }, await sixthTrial({ cause: 'manual' }), config),
+      await prunerOf({ store }, await sixthTrial({ cause: 'confirmation' }), config),
       await prunerOf({ store }, await sixthTrial(), off),
     ];
     for (const shouldPrune of pruners) assert.equal(await shouldPrune(events(0.1)), false);
