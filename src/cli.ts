@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-/** The command line: `pushtune start | serve | work | image | inspect | init | healthy`. */
+/** The command line: `pushtune start | serve | work | image | inspect | init | space | study | healthy`. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Argument, Command } from 'commander';
+import { Argument, Command, InvalidArgumentError } from 'commander';
 import type { Logger } from 'pino';
 import type { Config } from './config.js';
 import { packageRoot } from './package-root.js';
@@ -110,6 +110,60 @@ program
   });
 
 program
+  .command('space')
+  .description('the search space of a repository')
+  .command('check')
+  .description('say what is wrong with the search space, the metric and the target, before anything is trained')
+  .argument('[directory]', 'the repository', '.')
+  .option('--json', 'print one JSON object')
+  .action(async (directory: string, options: { json?: boolean }) => {
+    const { readDirectory } = await import('./git/read-directory.js');
+    const { inspectRepository } = await import('../workers/project.js');
+    const { repositoryConfigIn } = await import('../workers/repository-settings.js');
+    const { checkSpace, renderSpaceCheck, spaceCheckToJson } = await import('../workers/check-space.js');
+    const files = await readDirectory(directory);
+    const stated = repositoryConfigIn(files);
+    const check = checkSpace(files, await readConfig(), stated, inspectRepository(files, stated));
+    process.stdout.write(
+      options.json === true ? `${JSON.stringify(spaceCheckToJson(check))}\n` : renderSpaceCheck(check),
+    );
+    if (check.errors.length > 0) process.exitCode = 1;
+  });
+
+const studyGroup = program.command('study').description('what was tried and what came of it, and how a study goes on');
+
+studyCommand('pause', 'start no further trial after the training that runs');
+studyCommand('resume', 'go on with a paused study');
+studyCommand('extend', 'add to the budget of a study, also of one that its budget has ended')
+  .option('--trials <number>', 'further trials', positive)
+  .option('--hours <number>', 'further hours', positive)
+  .option('--patience <number>', 'further trials without an improvement', positive);
+
+studyGroup
+  .command('export')
+  .description('print the history of a study: its trials with values, metrics and commits')
+  .argument('[study]', 'id of the study; the latest one if there is none')
+  .option('--from-git [directory]', 'read a clone and its notes instead of asking the server')
+  .option('--study <id>', 'the same as the argument')
+  .option('--repository <owner/name>', 'take the latest study of this repository')
+  .option('--server <url>', 'address of the server (or server.url of the configuration)')
+  .option('--json', 'print one JSON object')
+  .action(async (argument: string | undefined, options: ExportOptions) => {
+    const { isDirectory, renderHistory, studyFromGit, studyFromServer } = await import('./export-study.js');
+    // The folder may stand before the option, too; no study is called like one.
+    const isFolder = options.fromGit === true && argument !== undefined && (await isDirectory(argument));
+    const study = options.study ?? (isFolder ? undefined : argument);
+    const folder = typeof options.fromGit === 'string' ? options.fromGit : isFolder ? argument : '.';
+    const selection = { study, repository: options.repository };
+    const { serverOf } = await import('./server-client.js');
+    const history =
+      options.fromGit === undefined
+        ? await studyFromServer(serverOf(await readConfig(), options), selection)
+        : await studyFromGit(folder, selection);
+    process.stdout.write(options.json === true ? `${JSON.stringify(history)}\n` : renderHistory(history));
+  });
+
+program
   .command('healthy')
   .description('exit with 0 when a worker of this host looked after its containers lately, for container engines')
   .action(async () => {
@@ -126,15 +180,56 @@ try {
   process.exitCode = error.name === 'PythonSyntaxError' ? 2 : 1;
 }
 
+interface ExportOptions {
+  readonly fromGit?: string | true;
+  readonly study?: string;
+  readonly repository?: string;
+  readonly server?: string;
+  readonly json?: boolean;
+}
+
+interface StudyOptions {
+  readonly server?: string;
+  readonly token?: string;
+  readonly trials?: number;
+  readonly hours?: number;
+  readonly patience?: number;
+}
+
+/** A command that asks the server; its token is an option of last resort, since other users see command lines. */
+function studyCommand(action: 'pause' | 'resume' | 'extend', description: string): Command {
+  return studyGroup
+    .command(action)
+    .description(description)
+    .argument('<id>', 'the study')
+    .option('--server <url>', 'address of the server (or server.url of the configuration)')
+    .option('--token <token>', 'its token (or server.token of the configuration, PUSHTUNE_SERVER_TOKEN)')
+    .action(async (id: string, options: StudyOptions) => {
+      const { server: _server, token: _token, ...more } = options;
+      const { serverOf } = await import('./server-client.js');
+      const { controlStudy } = await import('./study-client.js');
+      const line = await controlStudy(serverOf(await readConfig(), options), { action, id, more });
+      process.stdout.write(`${line}\n`);
+    });
+}
+
+function positive(text: string): number {
+  const number = Number(text);
+  if (!(number > 0 && Number.isFinite(number))) throw new InvalidArgumentError('a positive number is expected');
+  return number;
+}
+
 /** Mistakes of a person's that their message explains; anything else is a fault of ours and shows its stack. */
 function isForPeople(error: unknown): error is Error {
   const kinds = [
     'CommandError',
     'ConfigError',
+    'ExportError',
     'ImageError',
     'MainScriptError',
     'PythonSyntaxError',
     'RepositoryConfigError',
+    'ServerError',
   ];
   return error instanceof Error && kinds.includes(error.name);
 }

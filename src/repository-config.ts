@@ -42,6 +42,14 @@ const variables = z.record(
   },
 );
 
+/** As above: `off` and `on` are words or truth values, whoever reads them. */
+function onOrOff(otherwise: boolean) {
+  return z
+    .union([z.boolean(), z.enum(['on', 'off'])])
+    .default(otherwise)
+    .transform((value) => value === true || value === 'on');
+}
+
 /** The schema of `.pushtune.yml`; `config/pushtune.schema.json` is generated from it. */
 export const repositoryConfigSchema = z.strictObject({
   main: z.string().min(1).optional(),
@@ -74,6 +82,8 @@ export const repositoryConfigSchema = z.strictObject({
       patience: z.int().min(1).optional(),
     })
     .prefault({}),
+  pruning: onOrOff(true),
+  confirm: onOrOff(false),
   notify: z.strictObject({ on: z.array(z.enum(notifications)).default([...notifications]) }).prefault({}),
 });
 

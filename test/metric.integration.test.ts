@@ -66,6 +66,15 @@ describe('the metric of a run', () => {
     );
   });
 
+  it('is told to be taken with care when the loss was no number, though what a person wrote is trained to its end', async () => {
+    const run = await trained('fit(1, {"val_accuracy": 0.9, "loss": float("nan")}, {"val_accuracy": 0.9})\n');
+    assert.equal(run.metric?.value, 0.9);
+    assert.deepEqual(
+      run.events.filter(({ isWarning }) => isWarning === true).map(({ text }) => text),
+      ['the training has diverged: its loss became NaN in epoch 1'],
+    );
+  });
+
   it('counts although the script fails after its training, with the exit code as a warning on the page and in the mail', async () => {
     const run = await trained('fit(1, {"accuracy": 0.95, "val_accuracy": 0.9})\nprint("mailing")\nsys.exit(3)\n');
     assert.equal(run.state, 'succeeded');

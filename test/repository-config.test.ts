@@ -14,6 +14,20 @@ describe('.pushtune.yml', () => {
     assert.deepEqual(hyperparameters, { dropout: 'off', units: 'off', filters: 'off' });
   });
 
+  it('switches stopping early off and confirmation on, however YAML reads the word', () => {
+    const words = ['', 'pruning: off', 'pruning: false', 'pruning: "off"', 'pruning: on', 'pruning: true'];
+    const expected = [true, false, false, false, true, true];
+    assert.deepEqual(
+      words.map((text) => parseRepositoryConfig(text).pruning),
+      expected,
+    );
+    assert.throws(() => parseRepositoryConfig('pruning: 0'), /pruning/);
+    assert.deepEqual(
+      ['', 'confirm: on', 'confirm: true', 'confirm: off'].map((text) => parseRepositoryConfig(text).confirm),
+      [false, true, true, false],
+    );
+  });
+
   it('names the key that is wrong', () => {
     assert.throws(() => parseRepositoryConfig('budget: {trials: 0}'), /\.pushtune\.yml: budget\.trials: .*got 0/);
     assert.throws(() => parseRepositoryConfig('bugdet: {}'), /bugdet/);

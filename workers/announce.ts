@@ -7,8 +7,9 @@ import * as mails from '../src/notify/mails.js';
 import { recipients } from '../src/notify/recipients.js';
 import { describeChange } from '../src/pipeline/commit-message.js';
 import type { Incident } from '../src/pipeline/incident.js';
-import { type Person, type Run, type StageName, warningsOf } from '../src/pipeline/run.js';
+import { describeEarlyStop, type Person, type Run, type StageName, warningsOf } from '../src/pipeline/run.js';
 import { bestTrial, type Study } from '../src/pipeline/study.js';
+import { summarise } from '../src/pipeline/study-summary.js';
 import type { Notification } from '../src/repository-config.js';
 import { swapBuildOutcome } from '../src/store/build-outcomes.js';
 import { getRun } from '../src/store/runs.js';
@@ -24,9 +25,15 @@ export async function announceStage(context: WorkerContext, run: Run, stage: Sta
     sha: run.sha,
     context: `pushtune/${stage}`,
     state: state === 'succeeded' ? 'success' : 'failure',
-    description: error ?? (run.stages.tune === run.stages[stage] ? (run.reason ?? '') : `${stage} succeeded`),
+    description: error ?? describeSuccess(run, stage),
     url: runUrl(context, run),
   });
+}
+
+function describeSuccess(run: Run, stage: StageName): string {
+  if (stage === 'tune') return run.reason ?? '';
+  const earlyStop = stage === 'train' ? describeEarlyStop(run) : undefined;
+  return earlyStop === undefined ? `${stage} succeeded` : `pruned: ${earlyStop}`;
 }
 
 export async function announceFailure(
@@ -58,14 +65,16 @@ export async function announceBuild(context: WorkerContext, run: Run, error: str
 }
 
 export async function announceTargetReached(context: WorkerContext, run: Run, study: Study): Promise<void> {
-  if (run.metric === undefined) return;
+  const winner = study.trials.at(-1);
+  if (winner?.metric === undefined) return;
   const first = study.trials[0]?.values ?? {};
-  const latest = study.trials.at(-1)?.values ?? {};
+  const { first: once, second: again } = winner.confirmation ?? {};
   const mail = mails.targetReachedMail({
     ...facts(context, run, study),
-    metric: run.metric.value,
-    sha: run.sha,
-    change: study.trials.length === 1 ? '' : describeChange(first, latest),
+    metric: winner.metric.value,
+    sha: winner.sha,
+    change: study.trials.length === 1 ? '' : describeChange(first, winner.values),
+    ...(once === undefined || again === undefined ? {} : { confirmed: [once, again] as const }),
   });
   await queueMail(context, run, 'target_reached', `${study.id}-target-reached`, mail);
 }
@@ -85,7 +94,7 @@ export async function announceBudgetEnded(
     ...(best === undefined ? {} : { best: { trial: best.number, metric: best.metric.value, sha: best.sha } }),
     ...(restoredSha === undefined ? {} : { restoredSha }),
   });
-  await queueMail(context, run, 'budget_ended', `${study.id}-budget-ended`, mail);
+  await queueMail(context, run, 'budget_ended', `${study.id}-budget-ended-${study.trials.length}`, mail);
 }
 
 /** The warnings of the last trial and of the best one. */
@@ -136,12 +145,14 @@ function facts(context: WorkerContext, run: Run, study: Study): StudyFacts {
   return {
     ...about(context, run),
     url: `${context.config.server.url}/api/studies/${study.id}`,
-    metricName: run.metric?.name ?? 'metric',
+    metricName: bestTrial(study)?.metric.name ?? run.metric?.name ?? 'metric',
     target: study.target,
+    summary: summarise(study),
     trials: study.trials.map((trial, i) => ({
       number: trial.number,
       change: i === 0 ? 'as pushed' : describeChange(study.trials[i - 1]?.values ?? {}, trial.values),
       ...(trial.metric === undefined ? {} : { metric: trial.metric.value }),
+      ...(trial.state === 'pruned' ? { isPruned: true } : {}),
       ...(trial.seconds === undefined ? {} : { seconds: trial.seconds }),
     })),
   };

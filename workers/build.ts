@@ -7,21 +7,22 @@ import { UnsafeFileError, writeGuarded } from '../src/container/guarded-files.js
 import { ensureDerivedImage, ensureEnvironmentImage, environmentLock, ImageError } from '../src/container/images.js';
 import { missingRequirements, RequirementError } from '../src/container/requirements.js';
 import { readSources } from '../src/git/mirror.js';
-import { addEvent, type Build, type Run } from '../src/pipeline/run.js';
+import { type Build, belongsToStudy, type Run } from '../src/pipeline/run.js';
 import type { Inspection, ProjectFiles } from '../src/python/inspection.js';
 import { MainScriptError } from '../src/python/main-script.js';
 import { notebookScript, notebookScriptPath } from '../src/python/notebook-script.js';
-import { commandLine, isEmptyCommand } from '../src/python/render.js';
+import { commandLine, isEmptyCommand, renderWarning } from '../src/python/render.js';
 import { PythonSyntaxError } from '../src/python/syntax.js';
 import { decodeText } from '../src/python/text.js';
 import { RepositoryConfigError, trainingLimits } from '../src/repository-config.js';
 import { setIncident } from '../src/store/incidents.js';
-import { updateRun } from '../src/store/runs.js';
 import { announceBuild } from './announce.js';
-import { mirrorOf, now, settingsOf, type WorkerContext } from './context.js';
+import { checkSpace, type SpaceCheck, sentenceOf } from './check-space.js';
+import { mirrorOf, settingsOf, type WorkerContext } from './context.js';
 import { inspectRepository } from './project.js';
 import { repositoryConfigIn } from './repository-settings.js';
 import { StageFailure, type StageOutcome } from './stage.js';
+import { note, warn } from './warn.js';
 
 /** Mails when the outcome differs from the repository's build before. */
 export async function build(context: WorkerContext, run: Run): Promise<StageOutcome> {
@@ -41,6 +42,7 @@ async function buildRun(context: WorkerContext, run: Run): Promise<Build> {
   const config = repositoryConfigIn(files);
   const inspection = inspectRepository(files, config);
   await noteWarnings(context, run, inspection);
+  if (!belongsToStudy(run)) await refuseMistakes(context, run, checkSpace(files, context.config, config, inspection));
   const image = config.environment.image ?? (await environmentImage(context, run, inspection));
   const request = {
     data: context.config.data,
@@ -51,7 +53,7 @@ async function buildRun(context: WorkerContext, run: Run): Promise<Build> {
     readOnly: await dataMounts(context.config.training.data_root, config.data),
   };
   // A person's push gives a container that was given up another chance.
-  if (run.cause !== 'trial') await setIncident(context.store.redis, containerName(request), undefined);
+  if (!belongsToStudy(run)) await setIncident(context.store.redis, containerName(request), undefined);
   const container = await ensureContainer(context.docker, request);
   const { main, environment, command } = inspection;
   const script = await writeNotebookScript(context, run, files, main);
@@ -97,14 +99,14 @@ async function environmentImage(context: WorkerContext, run: Run, inspection: In
 
 /** What the analysis left alone and why stands once in the run's events. */
 async function noteWarnings(context: WorkerContext, run: Run, { warnings }: Inspection): Promise<void> {
-  if (run.cause === 'trial') return;
-  const texts = warnings.map(({ file, line, message }) =>
-    file === undefined ? message : `${file}${line === undefined ? '' : `:${line}`}: ${message}`,
-  );
-  await updateRun(context.store.redis, run.id, (current) => {
-    const known = new Set(current.events.map(({ text }) => text));
-    return texts.filter((text) => !known.has(text)).reduce((changed, text) => addEvent(changed, now(), text), current);
-  });
+  if (belongsToStudy(run)) return;
+  await note(context, run, warnings.map(renderWarning));
+}
+
+/** A study whose space or metric is a mistake would only show it after a training. */
+async function refuseMistakes(context: WorkerContext, run: Run, { errors, warnings }: SpaceCheck): Promise<void> {
+  for (const warning of warnings) await warn(context, run, sentenceOf(warning));
+  if (errors.length > 0) throw new StageFailure(errors.map(sentenceOf).join('\n'));
 }
 
 function isDefinite(error: unknown): error is Error {

@@ -27,6 +27,7 @@ import type { WorkerContext } from './context.js';
 import { evaluate } from './evaluate.js';
 import { mailSender } from './mail.js';
 import { monitor, requeueLostRuns } from './monitor.js';
+import { writeNotes } from './notes.js';
 import { pull } from './pull.js';
 import { runStage, type StageWork } from './stage.js';
 import { reportStatus } from './status.js';
@@ -81,6 +82,7 @@ export async function startWorkers(config: Config, connection: Redis, log: Logge
     stageWorker('tune', tune, 2),
     new Worker(monitorQueueName(host), () => monitor(context), options),
     new Worker('mail', (job) => send(job), { ...options, settings: { backoffStrategy: mailBackoff } }),
+    new Worker('notes', (job) => writeNotes(context, job), options),
     new Worker('status', (job) => reportStatus(context, report, job), { ...options, concurrency: 4 }),
   ];
   for (const worker of workers) {

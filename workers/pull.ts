@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { giveToContainer, makeContainerFolder, repositoryFolders } from '../src/container/folders.js';
 import { checkOut, ensureMirror, fetchBranch, isAncestor, type Mirror, readSources } from '../src/git/mirror.js';
-import type { Run } from '../src/pipeline/run.js';
+import { belongsToStudy, type Run } from '../src/pipeline/run.js';
 import { newStudy } from '../src/pipeline/study.js';
 import { RepositoryConfigError } from '../src/repository-config.js';
 import { claimBranch, createStudy } from '../src/store/studies.js';
@@ -17,7 +17,7 @@ export async function pull(context: WorkerContext, run: Run): Promise<StageOutco
   await ensureMirror(mirror);
   const head = await fetchBranch(mirror, run.branch);
   if (head !== run.sha) return movedOn(context, mirror, run, head);
-  if (run.cause !== 'trial') await beginStudy(context, mirror, run);
+  if (!belongsToStudy(run)) await beginStudy(context, mirror, run);
   await writeFiles(context, mirror, run);
   return { kind: 'next', found: { host: context.config.worker.name } };
 }

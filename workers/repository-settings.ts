@@ -16,6 +16,7 @@ export function studySettings(config: Config, repository: RepositoryConfig): Stu
   return {
     mode: metric.mode,
     target: normaliseMetric(metric.name ?? 'accuracy', metric.target ?? config.study.target),
+    confirm: repository.confirm,
     budget: {
       trials: budget.trials ?? config.study.budget.trials,
       hours: budget.hours ?? config.study.budget.hours,

@@ -1,10 +1,12 @@
 /** What all stages have in common: a stage is started, retried, finished and followed by the next in one place. */
 import { DelayedError, type Job } from 'bullmq';
 import {
+  belongsToStudy,
   endRun,
   failStage,
   failTrialStage,
   finishStage,
+  holdStage,
   isFinished,
   type Run,
   type StageName,
@@ -33,8 +35,13 @@ export class StageFailure extends Error {
 export type StageOutcome =
   /** The next stage follows; `found` is kept in the run. */
   | { readonly kind: 'next'; readonly found?: Partial<Run> }
+  /** Nothing can be done now, and the stage looks again later: its study is paused. */
+  | { readonly kind: 'hold' }
   /** The run ends here. */
   | { readonly kind: 'end'; readonly state: 'succeeded' | 'failed' | 'superseded'; readonly reason: string };
+
+/** Milliseconds after which a stage that holds looks again; a person who resumes its study has it look at once. */
+const holdInterval = 60_000;
 
 /** The work of one stage. It may be called again for the same run after a crash, and must then lead to the same. */
 export type StageWork = (context: WorkerContext, run: Run, signal: AbortSignal) => Promise<StageOutcome>;
@@ -54,9 +61,15 @@ export async function runStage(
 
   const run = await updateRun(context.store.redis, known.id, (current) => startStage(current, stage, now()));
   const log = context.log.child({ run: run.id, repository: run.repository, stage });
+  let isHeld = false;
   try {
     const outcome = await work(context, run, signal);
-    await settle(context, stage, run, outcome);
+    if (outcome.kind === 'hold') {
+      // What the trial came to is noted when the stage holds for the first time.
+      if (known.state === 'running') await context.store.queues.enqueueNotes(run.study);
+      await hold(context, stage, run, job, token);
+      isHeld = true;
+    } else await settle(context, stage, run, outcome);
     log.info({ outcome: outcome.kind }, 'stage ended');
   } catch (error) {
     if (signal.aborted) {
@@ -72,9 +85,27 @@ export async function runStage(
     log.warn({ error }, 'stage failed');
     await fail(context, stage, run, error);
   }
+  // BullMQ's way to be told that the job is not done.
+  if (isHeld) throw new DelayedError();
 }
 
-async function settle(context: WorkerContext, stage: StageName, run: Run, outcome: StageOutcome): Promise<void> {
+async function hold(
+  context: WorkerContext,
+  stage: StageName,
+  run: Run,
+  job: Job<StageJob>,
+  token: string | undefined,
+): Promise<void> {
+  await updateRun(context.store.redis, run.id, (current) => holdStage(current, stage));
+  await job.moveToDelayed(Date.now() + holdInterval, token);
+}
+
+async function settle(
+  context: WorkerContext,
+  stage: StageName,
+  run: Run,
+  outcome: Exclude<StageOutcome, { readonly kind: 'hold' }>,
+): Promise<void> {
   if (outcome.kind === 'next') {
     const finished = await updateRun(context.store.redis, run.id, (current) =>
       finishStage(current, stage, now(), outcome.found),
@@ -82,6 +113,8 @@ async function settle(context: WorkerContext, stage: StageName, run: Run, outcom
     await announceStage(context, finished, stage);
     return enqueueNext(context, finished, stage);
   }
+  // Before the run ends: a worker that dies here comes back to this place.
+  await context.store.queues.enqueueNotes(run.study);
   const ended = await updateRun(context.store.redis, run.id, (current) => {
     const finished = outcome.state === 'superseded' ? current : finishStage(current, stage, now());
     return endRun(finished, outcome.state, now(), outcome.reason);
@@ -102,7 +135,7 @@ async function enqueueNext(context: WorkerContext, run: Run, stage: StageName): 
 async function fail(context: WorkerContext, stage: StageName, run: Run, cause: unknown): Promise<void> {
   const error = cause instanceof Error ? cause.message : String(cause);
   const { redis, queues } = context.store;
-  if (run.cause === 'trial' && (stage === 'train' || stage === 'evaluate')) {
+  if (belongsToStudy(run) && (stage === 'train' || stage === 'evaluate')) {
     const failed = await updateRun(redis, run.id, (current) => failTrialStage(current, stage, now(), error));
     await announceStage(context, failed, stage);
     if (!isFinished(failed)) await queues.enqueueStage(run.id, 'tune', run.host ?? context.config.worker.name);
@@ -112,6 +145,7 @@ async function fail(context: WorkerContext, stage: StageName, run: Run, cause: u
   if (!announced) await announceFailure(context, run, stage, error);
   if ((await getStudy(redis, run.study)) !== undefined) {
     await updateStudy(redis, run.study, (study) => endStudy(study, 'failed', now(), error));
+    await queues.enqueueNotes(run.study);
   }
   const failed = await updateRun(redis, run.id, (current) => failStage(current, stage, now(), error));
   await announceStage(context, failed, stage);

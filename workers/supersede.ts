@@ -11,6 +11,7 @@ import { now, type WorkerContext } from './context.js';
 export async function supersedeStudy(context: WorkerContext, study: string, reason: string): Promise<void> {
   const { redis } = context.store;
   await updateStudy(redis, study, (current) => endStudy(current, 'superseded', now(), reason));
+  await context.store.queues.enqueueNotes(study);
   const runs = (await listUnfinishedRuns(redis)).filter((run) => run.study === study);
   await Promise.all(
     runs.map((run) => updateRun(redis, run.id, (current) => endRun(current, 'superseded', now(), reason))),

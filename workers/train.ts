@@ -8,6 +8,7 @@ import {
   type TrainingFolders,
 } from '../src/container/training.js';
 import { readSources } from '../src/git/mirror.js';
+import { type LearningCurve, readLearningCurve } from '../src/pipeline/learning-curve.js';
 import { cleanLog } from '../src/pipeline/log-tokens.js';
 import { findMetric, hasTrainingEnded, MetricNotFoundError } from '../src/pipeline/metric.js';
 import { isFinished, type Run } from '../src/pipeline/run.js';
@@ -17,6 +18,7 @@ import { getIncident } from '../src/store/incidents.js';
 import { appendLog, logLength, longestLog } from '../src/store/logs.js';
 import { getRun } from '../src/store/runs.js';
 import { mirrorOf, type WorkerContext } from './context.js';
+import { divergence, hasReachedTarget, keptCurve, prunerOf } from './early-stopping.js';
 import { buildOf, readTraining, trainingFolders } from './read-training.js';
 import { repositoryConfigIn } from './repository-settings.js';
 import { StageFailure, type StageOutcome } from './stage.js';
@@ -28,8 +30,8 @@ const shownLines = 15;
 export async function train(context: WorkerContext, run: Run, signal: AbortSignal): Promise<StageOutcome> {
   const build = buildOf(run);
   const { redis } = context.store;
-  const { environment } = repositoryConfigIn(await readSources(await mirrorOf(context, run.repository), run.sha));
-  const { timeout } = trainingLimits(context.config.training, environment);
+  const settings = repositoryConfigIn(await readSources(await mirrorOf(context, run.repository), run.sha));
+  const { timeout } = trainingLimits(context.config.training, settings.environment);
   const folders = trainingFolders(context, run, build);
   const end = await followTraining(
     folders,
@@ -37,7 +39,7 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
       run: run.id,
       main: build.script ?? build.main,
       arguments: build.command?.arguments ?? [],
-      environment: build.command?.variables ?? {},
+      environment: { ...build.command?.variables, ...(run.seed === undefined ? {} : { PUSHTUNE_SEED: `${run.seed}` }) },
       timeoutSeconds: timeout,
     },
     await logLength(redis, run.id),
@@ -51,12 +53,18 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
         const current = await getRun(redis, run.id);
         return current === undefined || isFinished(current);
       },
+      shouldPrune: await prunerOf(context, run, settings),
     },
     signal,
   );
-  const { shims, inputShape } = readHistory(await readEvents(folders, run.id));
+  const events = await readEvents(folders, run.id);
+  const { shims, inputShape } = readHistory(events);
   await noteShims(context, run, shims);
-  const training = inputShape === undefined ? end : { ...end, inputShape };
+  const curve = readLearningCurve(events, settings.metric);
+  const training = { ...end, ...(inputShape === undefined ? {} : { inputShape }), ...keptCurve(curve) };
+  if (end.reason === 'pruned') return prune(context, run, training, curve);
+  const diverged = divergence(curve, settings.metric.mode);
+  if (diverged !== undefined) await warn(context, run, diverged);
   return judge(context, folders, run, training, timeout);
 }
 
@@ -77,6 +85,25 @@ async function noteShims(context: WorkerContext, run: Run, shims: readonly strin
     run,
     shims.map((name) => `${name} is old: a compatibility shim was used`),
   );
+}
+
+/** The training was stopped early; one that reached the target while it was being stopped has reached it. */
+async function prune(
+  context: WorkerContext,
+  run: Run,
+  { reason: _reason, ...training }: TrainingEnd,
+  curve: LearningCurve,
+): Promise<StageOutcome> {
+  const { earlyStop } = (await getRun(context.store.redis, run.id)) ?? {};
+  if (earlyStop === undefined)
+    throw new StageFailure(
+      'the training was stopped, and nobody decided that: a script wrote the file "prune" into its run’s folder; push again without that',
+    );
+  if (await hasReachedTarget(context, run, curve)) {
+    await warn(context, run, `the training reached the target while it was being stopped (${earlyStop.reason})`);
+    return { kind: 'next', found: { training } };
+  }
+  return { kind: 'next', found: { training: { ...training, isPruned: true } } };
 }
 
 async function judge(

@@ -2,196 +2,153 @@
  * tune: at the target it tells the developer and leaves the code alone; below, it suggests new values, commits them to
  * the branch and starts the next run; when the budget is used up, it brings the best values back.
  */
-import { type CommitRequest, createCommit, pushCommit } from '../src/git/commit.js';
-import { type Mirror, readSources, treeOf } from '../src/git/mirror.js';
-import { describeChange, formatMetric, restoreMessage, trialMessage } from '../src/pipeline/commit-message.js';
-import { type Run, trialError } from '../src/pipeline/run.js';
+import { readSources, treeOf } from '../src/git/mirror.js';
+import { describeChange, restoreMessage, trialMessage } from '../src/pipeline/commit-message.js';
+import { describeBoth } from '../src/pipeline/confirmation.js';
+import type { Run } from '../src/pipeline/run.js';
 import {
   bestTrial,
   decide,
   endStudy,
+  isNewestRun,
+  isOpen,
   nextTrialNumber,
   type PendingPush,
-  recordTrial,
-  type Study,
-  type StudyTrial,
   suggestionSeed,
+  toHistory,
+  trialOnBranch,
 } from '../src/pipeline/study.js';
-import { EditRefusedError } from '../src/python/edit.js';
-import { rememberBotCommit } from '../src/store/runs.js';
-import { newId, startRun } from '../src/store/start-run.js';
+import { describeLatestTrial, describeOutcome, recordRun, trialStateOf } from '../src/pipeline/trial-outcome.js';
+import { newId } from '../src/store/start-run.js';
 import { getStudy, updateStudy } from '../src/store/studies.js';
-import type { Values } from '../src/tuning/space.js';
-import { announceBudgetEnded, announcePushRefused, announceTargetReached } from './announce.js';
+import { announceBudgetEnded, announceTargetReached } from './announce.js';
+import { preparePush, pushPending, type TuneStage } from './bot-push.js';
 import { mirrorOf, now, type WorkerContext } from './context.js';
-import { type Project, readProject, trialFiles } from './project.js';
+import { earlierTrialsOf } from './earlier-trials.js';
+import { readProject } from './project.js';
 import { StageFailure, type StageOutcome } from './stage.js';
+import { startConfirmation, startTrial } from './study-runs.js';
 import { suggestInThread } from './suggestion.js';
-import { startHeadRun, supersedeStudy } from './supersede.js';
 
 export async function tune(context: WorkerContext, run: Run): Promise<StageOutcome> {
+  const { redis } = context.store;
   const mirror = await mirrorOf(context, run.repository);
-  const known = await getStudy(context.store.redis, run.study);
+  const known = await getStudy(redis, run.study);
   if (known === undefined)
     throw new StageFailure(`the study ${run.study} is not in the store; push again to begin a new one`);
   if (known.state === 'superseded')
     return { kind: 'end', state: 'superseded', reason: known.reason ?? 'a person pushed' };
-  if (known.state !== 'running') return measured(run, known.reason);
+  if (!isOpen(known)) return measured(run, known.reason);
 
   const inputShape = known.inputShape ?? run.training?.inputShape;
   const project = readProject(await readSources(mirror, known.baseSha), inputShape);
-  const study = await updateStudy(context.store.redis, known.id, (current) =>
-    recordTrial(
-      { ...current, space: project.space, ...(inputShape === undefined ? {} : { inputShape }) },
-      trialOf(run, project),
-    ),
+  const found = { space: project.space, ...(inputShape === undefined ? {} : { inputShape }) };
+  const study = await updateStudy(redis, known.id, (current) =>
+    recordRun({ ...current, ...found }, run, project.values),
   );
+  if (!isNewestRun(study, run.id)) return measured(run, 'the study has gone on since');
+  if (study.state === 'paused') return { kind: 'hold' };
+  const stage = { context, mirror, run, study, project };
   // A push that was written down was decided on; a worker that died after that is not to decide again.
-  if (study.pending !== undefined) return carryOut(context, mirror, run, study, study.pending);
+  if (study.pending !== undefined) return carryOut(stage, study.pending);
 
   const decision = decide(study, now());
-  if (decision.kind === 'target_reached') {
-    await announceTargetReached(context, run, study);
-    const ended = await updateStudy(context.store.redis, study.id, (current) =>
-      endStudy(current, 'target_reached', now()),
-    );
-    return measured(run, ended.reason);
+  switch (decision.kind) {
+    case 'target_reached':
+      return endAtTarget(stage);
+    case 'confirm':
+      return confirm(stage);
+    case 'continue':
+      return tryNext(stage);
+    case 'budget_ended':
+      return restoreBest(stage, decision.reason);
   }
-  if (decision.kind === 'budget_ended') return restoreBest(context, mirror, run, study, project, decision.reason);
-  return continueStudy(context, mirror, run, study, project);
 }
 
-async function continueStudy(
-  context: WorkerContext,
-  mirror: Mirror,
-  run: Run,
-  study: Study,
-  project: Project,
-): Promise<StageOutcome> {
+async function endAtTarget({ context, run, study }: TuneStage): Promise<StageOutcome> {
+  const confirmation = study.trials.at(-1)?.confirmation;
+  const reason = confirmation === undefined ? undefined : `confirmed: ${describeBoth(confirmation)}`;
+  await announceTargetReached(context, run, study);
+  await updateStudy(context.store.redis, study.id, (current) => endStudy(current, 'target_reached', now(), reason));
+  return measured(run, reason);
+}
+
+async function confirm({ context, run, study }: TuneStage): Promise<StageOutcome> {
+  const isStarted = await startConfirmation(context, run, study);
+  return isStarted ? measured(run, 'it is trained once more with another seed') : { kind: 'hold' };
+}
+
+async function tryNext(stage: TuneStage): Promise<StageOutcome> {
+  const { context, mirror, run, study, project } = stage;
+  const previous = describeLatestTrial(study, run);
   if (project.space.parameters.length === 0) {
     throw new StageFailure(
-      `${outcomeOf(run)}, below the target ${study.target}, and nothing to tune was found in ${project.main}. Write hyperparameters as literals or constants (filters, units, epochs, learning_rate …).`,
+      `${previous}, below the target ${study.target}, and nothing to tune was found in ${project.main}. Write hyperparameters as literals or constants (filters, units, epochs, learning_rate …).`,
     );
   }
   const trial = nextTrialNumber(study);
-  const suggestion = await suggestInThread(
-    project.space,
-    study.trials.map(toHistory),
-    suggestionSeed(await treeOf(mirror, study.baseSha), trial),
-    {
-      mode: study.mode,
-    },
-  );
-  if (suggestion === undefined)
-    return restoreBest(context, mirror, run, study, project, 'every combination has been tried');
+  const seed = suggestionSeed(await treeOf(mirror, study.baseSha), trial);
+  const earlier = await earlierTrialsOf(context, mirror, study, project);
+  const suggestion = await suggestInThread(project.space, study.trials.map(toHistory), seed, {
+    mode: study.mode,
+    earlier,
+  });
+  if (suggestion === undefined) return restoreBest(stage, 'every combination has been tried');
 
-  const before = study.trials.at(-1)?.values ?? project.values;
+  const { values, sampler } = suggestion;
+  const parent = trialOnBranch(study);
+  const before = parent?.values ?? project.values;
   const message = trialMessage({
     study: study.id,
     trial,
     before,
-    after: suggestion.values,
-    sampler: suggestion.sampler,
-    previous: `${outcomeOf(run)}; the target is ${study.target}.`,
-    ...(run.metric === undefined ? {} : { parentMetric: run.metric.value }),
+    after: values,
+    sampler,
+    previous: `${previous}; the target is ${study.target}.`,
+    ...(parent?.state === 'completed' && parent.metric !== undefined ? { parentMetric: parent.metric.value } : {}),
     skipChecks: context.config.bot.skip_checks,
   });
-  const commit = await commitValues(context, mirror, run, project, suggestion.values, message);
-  if (commit === undefined) {
-    throw new StageFailure(
-      `the suggested values change nothing in the files: ${describeChange(before, suggestion.values)}`,
-    );
+  const pending = await preparePush(stage, { purpose: 'trial', trial, values, sampler, message, run: newId() });
+  if (pending === undefined) {
+    throw new StageFailure(`the suggested values change nothing in the files: ${describeChange(before, values)}`);
   }
-  const pending = { ...commit, purpose: 'trial' as const, trial, run: newId() };
-  return carryOut(context, mirror, run, study, await writeDown(context, study, pending));
+  return carryOut(stage, pending);
 }
 
 /** The best values come back in a last commit, unless they are what the branch holds already. */
-async function restoreBest(
-  context: WorkerContext,
-  mirror: Mirror,
-  run: Run,
-  study: Study,
-  project: Project,
-  reason: string,
-): Promise<StageOutcome> {
+async function restoreBest(stage: TuneStage, reason: string): Promise<StageOutcome> {
+  const { study, project } = stage;
   const best = bestTrial(study);
-  const before = study.trials.at(-1)?.values ?? project.values;
-  const message =
-    best === undefined
-      ? undefined
-      : restoreMessage({
-          study: study.id,
-          best: best.number,
-          metric: best.metric.value,
-          before,
-          after: best.values,
-          reason,
-        });
-  const commit =
-    best === undefined || message === undefined
-      ? undefined
-      : await commitValues(context, mirror, run, project, best.values, message);
-  if (commit === undefined || best === undefined) return endBelowTarget(context, run, study, reason);
-  const pending = { ...commit, purpose: 'restore' as const, trial: best.number, run: '' };
-  return carryOut(context, mirror, run, study, await writeDown(context, study, { ...pending, reason }));
+  if (best === undefined) return endBelowTarget(stage, reason, study.restoredSha);
+  const { number: trial, values, metric } = best;
+  const message = restoreMessage({
+    study: study.id,
+    best: trial,
+    metric: metric.value,
+    before: trialOnBranch(study)?.values ?? project.values,
+    after: values,
+    reason,
+  });
+  const pending = await preparePush(stage, { purpose: 'restore', trial, values, message, run: '', reason });
+  return pending === undefined ? endBelowTarget(stage, reason, study.restoredSha) : carryOut(stage, pending);
 }
 
-/** Pushes what was written down, however far an earlier worker came with it, and does what follows. */
-async function carryOut(
-  context: WorkerContext,
-  mirror: Mirror,
-  run: Run,
-  study: Study,
-  pending: PendingPush,
-): Promise<StageOutcome> {
-  await rememberBotCommit(context.store.redis, study.repository, pending.sha);
-  const outcome = await pushCommit(mirror, { ...pending, branch: study.branch });
-  if (outcome.kind === 'refused') {
-    await announcePushRefused(context, run, study, outcome.message);
-    throw new StageFailure(
-      `${outcome.message}\nLet the bot push to ${study.branch}: give its token the right to write contents, and let it past the branch's protection; or watch another branch.`,
-      { announced: true },
-    );
-  }
-  if (outcome.kind === 'moved') {
-    if (outcome.head !== undefined) await startHeadRun(context, mirror, run, outcome.head);
-    const reason = `${outcome.head?.slice(0, 10) ?? 'nothing'} is now the head of ${study.branch}`;
-    await supersedeStudy(context, study.id, reason);
-    return { kind: 'end', state: 'superseded', reason };
-  }
-  if (pending.purpose === 'restore') return endBelowTarget(context, run, study, pending.reason ?? '', pending.sha);
+/** Does what was written down, however far an earlier worker came with it. */
+async function carryOut(stage: TuneStage, pending: PendingPush): Promise<StageOutcome> {
+  const { context, run, study } = stage;
+  const superseded = await pushPending(stage, pending);
+  if (superseded !== undefined) return superseded;
+  if (pending.purpose === 'restore') return endBelowTarget(stage, pending.reason ?? '', pending.sha);
+  // Whoever paused it in the meantime wants no further training; the push is done by then, and is found to be so.
+  if ((await getStudy(context.store.redis, study.id))?.state === 'paused') return { kind: 'hold' };
   await startTrial(context, run, study, pending);
   return measured(run, `trial ${pending.trial} follows`);
 }
 
-async function startTrial(context: WorkerContext, run: Run, study: Study, pending: PendingPush): Promise<void> {
-  await startRun(
-    context.store,
-    {
-      id: pending.run,
-      repository: study.repository,
-      branch: study.branch,
-      sha: pending.sha,
-      cause: 'trial',
-      message: pending.message.split('\n')[0] ?? '',
-      study: study.id,
-      trial: pending.trial,
-      values: pending.values,
-      createdAt: now(),
-      ...(run.author === undefined ? {} : { author: run.author }),
-    },
-    { onePerCommit: true },
-  );
-  await updateStudy(context.store.redis, study.id, ({ pending: _done, ...current }) => current);
-}
-
 async function endBelowTarget(
-  context: WorkerContext,
-  run: Run,
-  study: Study,
+  { context, run, study }: TuneStage,
   reason: string,
-  restoredSha?: string,
+  restoredSha: string | undefined,
 ): Promise<StageOutcome> {
   await announceBudgetEnded(context, run, study, reason, restoredSha);
   await updateStudy(context.store.redis, study.id, (current) => ({
@@ -201,75 +158,10 @@ async function endBelowTarget(
   return measured(run, `the study ended: ${reason}`);
 }
 
-/** Makes the commit on top of the run's own; undefined when the branch holds these values already. */
-async function commitValues(
-  context: WorkerContext,
-  mirror: Mirror,
-  run: Run,
-  project: Project,
-  values: Values,
-  message: string,
-): Promise<Pick<PendingPush, 'sha' | 'parent' | 'message' | 'values'> | undefined> {
-  const { name, email } = context.config.bot;
-  const request: CommitRequest = {
-    parent: run.sha,
-    files: editedFiles(project, values),
-    message,
-    author: { name, email },
-  };
-  const sha = await createCommit(mirror, request);
-  return sha === undefined ? undefined : { sha, parent: run.sha, message, values };
-}
-
-/** Values that cannot be written cannot be written the next time either: the run says why. */
-function editedFiles(project: Project, values: Values): CommitRequest['files'] {
-  try {
-    return trialFiles(project, values);
-  } catch (error) {
-    if (error instanceof EditRefusedError) throw new StageFailure(error.message, { cause: error });
-    throw error;
-  }
-}
-
-/** Before the push: whoever comes after this worker finds this commit and no other. */
-async function writeDown(context: WorkerContext, study: Study, pending: PendingPush): Promise<PendingPush> {
-  const written = await updateStudy(context.store.redis, study.id, (current) =>
-    current.pending === undefined ? { ...current, pending } : current,
-  );
-  return written.pending ?? pending;
-}
-
-function trialOf(run: Run, project: Project): StudyTrial {
-  const error = trialError(run);
-  return {
-    number: run.trial,
-    run: run.id,
-    sha: run.sha,
-    values: run.values ?? project.values,
-    state: run.metric === undefined ? 'failed' : 'completed',
-    ...(run.metric === undefined ? {} : { metric: run.metric }),
-    ...(run.training === undefined ? {} : { seconds: run.training.seconds }),
-    ...(error === undefined ? {} : { error }),
-  };
-}
-
-function toHistory(trial: StudyTrial) {
-  return {
-    number: trial.number,
-    values: trial.values,
-    state: trial.state,
-    ...(trial.metric === undefined ? {} : { metric: trial.metric.value }),
-    ...(trial.seconds === undefined ? {} : { seconds: trial.seconds }),
-  };
-}
-
+/** The run ends with what it came to, and with what follows from it. */
 function measured(run: Run, what: string | undefined): StageOutcome {
-  const state = run.metric === undefined ? 'failed' : 'succeeded';
-  const outcome = run.metric === undefined ? outcomeOf(run) : `${outcomeOf(run)} (${run.metric.source})`;
-  return { kind: 'end', state, reason: what === undefined ? outcome : `${outcome}; ${what}` };
-}
-
-function outcomeOf(run: Run): string {
-  if (run.metric === undefined) return `Trial ${run.trial} failed: ${trialError(run)?.split('\n')[0] ?? 'no metric'}`;
-  return `Trial ${run.trial} reached ${run.metric.name} ${formatMetric(run.metric.value)}`;
+  const state = trialStateOf(run);
+  const source = state === 'completed' ? ` (${run.metric?.source})` : '';
+  const reason = `${describeOutcome(run)}${source}${what === undefined ? '' : `; ${what}`}`;
+  return { kind: 'end', state: state === 'failed' ? 'failed' : 'succeeded', reason };
 }

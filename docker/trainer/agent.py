@@ -111,6 +111,9 @@ def follow(process: subprocess.Popen[bytes], run: Path, deadline: float) -> tupl
         if reason == "exited" and (run / "stop").exists():
             reason = "stopped"
             stop(process)
+        elif reason == "exited" and (run / "prune").exists():
+            reason = "pruned"
+            stop(process)
         elif reason == "exited" and time.monotonic() > deadline:
             reason = "timeout"
             stop(process)

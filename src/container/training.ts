@@ -27,7 +27,7 @@ export interface TrainingFolders {
 
 /** How a training ended. */
 export interface TrainingEnd extends TrainingResult {
-  readonly reason: 'exited' | 'stopped' | 'timeout' | 'crashed_too_often';
+  readonly reason: 'exited' | 'stopped' | 'pruned' | 'timeout' | 'crashed_too_often';
 }
 
 /** What the follower does with what it sees. */
@@ -36,6 +36,8 @@ export interface TrainingListener {
   onLog(offset: number, bytes: Buffer): Promise<number>;
   /** Asked about once a second: true stops the training. */
   shouldStop(): Promise<boolean>;
+  /** Asked about what was reported (see {@link readEvents}) whenever that has grown: true ends the training as pruned. */
+  shouldPrune(events: string): Promise<boolean>;
 }
 
 /** How often a script is started at the most, when its container dies under it. */
@@ -44,6 +46,8 @@ const maximumStarts = 3;
 const pollMilliseconds = 100;
 /** `shouldStop` asks Redis, which need not be asked at every look at the log. */
 const pollsPerStopCheck = 10;
+/** Epochs that are shorter than this are not worth being saved one by one. */
+const pollsPerPruneCheck = 3;
 /** Bytes of the log that are read at once. */
 const logChunk = 256 * 1024;
 /** The result is a small object of ours; a script that writes more into it gains nothing. */
@@ -57,7 +61,7 @@ const resultSchema = z.object({
   exitCode: z.int().nullish(),
   signal: z.int().nullish(),
   seconds: z.number(),
-  reason: z.enum(['exited', 'stopped', 'timeout', 'crashed_too_often']),
+  reason: z.enum(['exited', 'stopped', 'pruned', 'timeout', 'crashed_too_often']),
   starts: z.int(),
 });
 
@@ -77,12 +81,20 @@ export async function followTraining(
 ): Promise<TrainingEnd> {
   await requestTraining(folders, request);
   let offset = from;
+  let judged = -1;
   for (let poll = 0; ; poll += 1) {
     const end = await readResult(folders, request.run);
     // The log is read after the result was looked for: the agent writes the result last, so nothing is missing then.
     offset = await forwardLog(folders, request.run, offset, listener);
     if (end !== undefined) return end;
     if (poll % pollsPerStopCheck === 0 && (await listener.shouldStop())) await stopTraining(folders, request.run);
+    if (poll % pollsPerPruneCheck === 0) {
+      const size = await eventsSize(folders, request.run);
+      if (size > judged && (await listener.shouldPrune(await readEvents(folders, request.run)))) {
+        await writeGuarded(folders.runs, `${request.run}/prune`, '');
+      }
+      judged = size;
+    }
     await delay(pollMilliseconds, undefined, { signal });
   }
 }
@@ -103,6 +115,15 @@ export async function readEvents(folders: TrainingFolders, run: string): Promise
   } catch (error) {
     // A script may have put something else there; then nothing was reported.
     if (error instanceof UnsafeFileError) return '';
+    throw error;
+  }
+}
+
+async function eventsSize(folders: TrainingFolders, run: string): Promise<number> {
+  try {
+    return (await sizeGuarded(folders.runs, `${run}/events.jsonl`)) ?? 0;
+  } catch (error) {
+    if (error instanceof UnsafeFileError) return 0;
     throw error;
   }
 }

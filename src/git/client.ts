@@ -1,4 +1,5 @@
 /** How git is called: never with a prompt, never with a credential in a URL, an argument, a log or an error. */
+import { spawn } from 'node:child_process';
 import { chmod, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type SimpleGit, simpleGit } from 'simple-git';
@@ -46,13 +47,42 @@ export function localGit(directory: string, environment: Readonly<Record<string,
     allowEnvironment: allowed,
     // GIT_CONFIG_GLOBAL points at nothing here; simple-git can't know that it takes power away.
     unsafe: { allowUnsafeConfigPaths: true },
-  }).env({
+  }).env(localEnvironment(environment));
+}
+
+/**
+ * As {@link localGit}, for commands that read their work from standard input, which simple-git can't give them.
+ *
+ * @returns what the command printed
+ * @throws {GitError} with git's own message
+ */
+export async function localGitWithInput(
+  directory: string,
+  parameters: readonly string[],
+  input: string | Uint8Array,
+  environment: Readonly<Record<string, string>> = {},
+): Promise<Buffer> {
+  const child = spawn('git', parameters, { cwd: directory, env: localEnvironment(environment) });
+  const output: Buffer[] = [];
+  const errors: Buffer[] = [];
+  child.stdout.on('data', (chunk: Buffer) => output.push(chunk));
+  child.stderr.on('data', (chunk: Buffer) => errors.push(chunk));
+  // Git may end before it has read everything; its exit code tells.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(input);
+  const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve));
+  if (code !== 0) throw gitError(`git ${parameters[0]} failed`, Buffer.concat(errors).toString('utf8'));
+  return Buffer.concat(output);
+}
+
+function localEnvironment(environment: Readonly<Record<string, string>>): Record<string, string> {
+  return {
     ...pick(inherited),
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_ATTR_NOSYSTEM: '1',
     ...environment,
-  });
+  };
 }
 
 /** For fetch, push and ls-remote. `helpers` is a folder in which the password helper may be written. */

@@ -66,7 +66,7 @@ export type PushOutcome =
   | { readonly kind: 'refused'; readonly message: string };
 
 /** What hosts answer when trying again can't help. */
-const refusals = [
+export const refusals: readonly RegExp[] = [
   /\[remote rejected\]/,
   /protected branch/i,
   /permission (to .* )?denied/i,

@@ -71,13 +71,11 @@ export async function remoteHead(mirror: Mirror, branch: string): Promise<string
 
 /** The full SHA of a revision, or undefined when the mirror does not have it. */
 export async function resolveCommit(mirror: Mirror, revision: string): Promise<string | undefined> {
-  try {
-    return (
-      await localGit(mirror.path).raw(['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`])
-    ).trim();
-  } catch {
-    return undefined;
-  }
+  const sha = await localGit(mirror.path)
+    .raw(['rev-parse', '--verify', '--quiet', '--end-of-options', `${revision}^{commit}`])
+    .catch(() => '');
+  // Where git has failed without a word, simple-git takes that for success.
+  return sha.trim() === '' ? undefined : sha.trim();
 }
 
 export async function isAncestor(mirror: Mirror, ancestor: string, descendant: string): Promise<boolean> {

@@ -2,17 +2,15 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { RouteOptions } from '../app.js';
-import { type Config, findRepository, repositoryUrl } from '../config.js';
-import { scratchFolder } from '../container/folders.js';
+import { type Config, findRepository } from '../config.js';
 import { readRunLog } from '../container/run-log.js';
-import { GitError } from '../git/client.js';
 import { credentialSource } from '../git/credentials.js';
-import { assertBranchName, BranchNameError, type Mirror, remoteHead } from '../git/mirror.js';
 import type { Run } from '../pipeline/run.js';
 import { readLog } from '../store/logs.js';
 import { getRun, listRuns } from '../store/runs.js';
 import { newId, startRun } from '../store/start-run.js';
-import { hasBearerToken } from './headers.js';
+import { isRefused } from './authorization.js';
+import { askForHead } from './remote-branch.js';
 import { runLogUrl, runUrl, studyUrl } from './urls.js';
 
 const listQuery = z.object({
@@ -59,27 +57,13 @@ export async function runRoutes(app: FastifyInstance, { config, store }: RouteOp
   });
 
   app.post('/api/runs', async (request, reply) => {
-    if (config.server.token === '') {
-      return reply
-        .code(403)
-        .send({ error: 'starting runs by hand is switched off; set server.token in the configuration' });
-    }
-    if (!hasBearerToken(request, config.server.token)) {
-      return reply.code(401).send({ error: 'send the server.token of the configuration as "Authorization: Bearer …"' });
-    }
+    if (isRefused(config, request, reply, 'starting runs')) return reply;
     const body = startBody.safeParse(request.body);
     if (!body.success) return reply.code(400).send({ error: z.prettifyError(body.error) });
     const { repository, branch } = body.data;
     const settings = findRepository(config, repository);
     if (settings === undefined) return reply.code(404).send({ error: `${repository} is not watched` });
-    const scratch = scratchFolder(config.data);
-    const remote = {
-      path: scratch,
-      scratch,
-      url: repositoryUrl(config, settings),
-      credentials: await credentials(settings),
-    };
-    const sha = await askForHead(remote, branch);
+    const sha = await askForHead(config, credentials, settings, branch);
     if (sha === undefined) return reply.code(404).send({ error: `${repository} has no branch ${branch}` });
 
     const { id } = await startRun(
@@ -100,22 +84,6 @@ export async function runRoutes(app: FastifyInstance, { config, store }: RouteOp
     const url = runUrl(config, id);
     return reply.code(202).header('Location', url).send({ run: id, url });
   });
-}
-
-/** A host that does not answer is not the caller's mistake, nor this server's: 502. */
-async function askForHead(remote: Mirror, branch: string): Promise<string | undefined> {
-  try {
-    assertBranchName(branch);
-    return await remoteHead(remote, branch);
-  } catch (error) {
-    if (error instanceof BranchNameError) throw withStatus(error, 400);
-    if (error instanceof GitError) throw withStatus(error, 502);
-    throw error;
-  }
-}
-
-function withStatus(error: Error, statusCode: number): Error {
-  return Object.assign(new Error(error.message, { cause: error }), { statusCode });
 }
 
 /** A run as the API shows it, with links. */

@@ -1,5 +1,7 @@
 /** What the e-mails say. Pure: each function takes facts and gives a mail without a recipient. */
 import { formatFigure } from '../pipeline/figure.js';
+import type { StudySummary } from '../pipeline/study-summary.js';
+import { type Chart, curveChart, escapeHtml, shareChart } from './charts.js';
 
 export interface Mail {
   readonly subject: string;
@@ -22,6 +24,7 @@ export interface TrialRow {
   /** What differs from the trial before. */
   readonly change: string;
   readonly metric?: number;
+  readonly isPruned?: boolean;
   readonly seconds?: number;
 }
 
@@ -29,19 +32,38 @@ export interface StudyFacts extends Subject {
   readonly metricName: string;
   readonly target: number;
   readonly trials: readonly TrialRow[];
+  readonly summary?: StudySummary;
 }
 
+/** Parameters beyond so many, and those with a smaller share, made hardly any difference. */
+const shownShares = 6;
+const leastShare = 0.01;
+
 export function targetReachedMail(
-  facts: StudyFacts & { readonly metric: number; readonly sha: string; readonly change: string },
+  facts: StudyFacts & {
+    readonly metric: number;
+    readonly sha: string;
+    readonly change: string;
+    /** What both trainings reached, of which the metric is the mean. */
+    readonly confirmed?: readonly [number, number];
+  },
 ): Mail {
   const figure = formatFigure(facts.metric, facts.metricName);
   const count = facts.trials.length;
-  return compose(facts, `${figure} reached after ${count} ${count === 1 ? 'trial' : 'trials'}`, [
+  const both = facts.confirmed?.map((value) => formatFigure(value, facts.metricName)).join(' and ');
+  const reached = both === undefined ? 'reached' : 'reached and confirmed';
+  return compose(facts, `${figure} ${reached} after ${count} ${count === 1 ? 'trial' : 'trials'}`, [
     paragraph(
       `${facts.repository} reached ${facts.metricName} ${figure} on ${facts.branch}; the target is ${formatFigure(facts.target, facts.metricName)}. Nothing was changed any more.`,
     ),
-    paragraph(facts.change === '' ? 'The values are those that were pushed.' : `Against the push: ${facts.change}.`),
+    ...(both === undefined ? [] : [paragraph(`Trained again with another seed it was confirmed: ${both}.`)]),
+    paragraph(
+      facts.change === ''
+        ? 'The values are those that were pushed.'
+        : `Against the push: ${facts.summary?.progress ?? `${facts.change}.`}`,
+    ),
     paragraph(`Commit: ${facts.sha}`),
+    ...explanation(facts),
     trialTable(facts),
   ]);
 }
@@ -70,6 +92,8 @@ export function budgetEndedMail(
             `Trial ${best.trial} was the best, with ${facts.metricName} ${formatFigure(best.metric, facts.metricName)} (commit ${best.sha}). ${restored}`,
           ),
         ]),
+    ...(facts.summary?.progress === undefined ? [] : [paragraph(`Against the push: ${facts.summary.progress}`)]),
+    ...explanation(facts),
     trialTable(facts),
   ]);
 }
@@ -122,9 +146,30 @@ export function pushRefusedMail(facts: Subject & { readonly message: string }): 
   ]);
 }
 
-interface Part {
-  readonly text: string;
-  readonly html: string;
+interface Part extends Chart {}
+
+/** The curve of the study, and what made the difference. */
+function explanation({ summary, trials, target, metricName }: StudyFacts): readonly Part[] {
+  if (summary === undefined) return [];
+  const columns = trials.map(({ metric }, i) => {
+    const best = summary.bestSoFar[i];
+    return { ...(metric === undefined ? {} : { own: metric }), ...(best === undefined ? {} : { best }) };
+  });
+  const curve = curveChart(columns, { target, metricName });
+  const shares = summary.importance
+    ?.filter(({ share }, i) => i < shownShares && share >= leastShare)
+    .map(({ name, share }) => ({ name: printable(name), share }));
+  return [
+    ...(curve === undefined ? [] : [titled(`${metricName} over the trials`, curve)]),
+    ...(summary.difference === undefined ? [] : [paragraph(summary.difference)]),
+    ...(shares === undefined ? [] : [shareChart(shares)]),
+  ];
+}
+
+function titled(title: string, { text, html }: Part): Part {
+  const clean = printable(title);
+  const style = 'font-size:14px;font-weight:bold;margin:18px 0 6px';
+  return { text: `${clean}\n\n${text}`, html: `<p style="${style}">${escapeHtml(clean)}</p>${html}` };
 }
 
 function compose(subject: Subject, headline: string, parts: readonly Part[]): Mail {
@@ -161,9 +206,9 @@ function preformatted(text: string): Part {
 }
 
 function trialTable({ trials, metricName }: StudyFacts): Part {
-  const rows = trials.map(({ number, metric, seconds, change }) => [
+  const rows = trials.map(({ number, metric, isPruned, seconds, change }) => [
     String(number),
-    metric === undefined ? 'failed' : formatFigure(metric, metricName),
+    isPruned === true ? 'pruned' : metric === undefined ? 'failed' : formatFigure(metric, metricName),
     seconds === undefined ? '-' : `${seconds.toFixed(1)} s`,
     printable(change).replaceAll(/\s+/g, ' '),
   ]);
@@ -174,7 +219,7 @@ function trialTable({ trials, metricName }: StudyFacts): Part {
     `${(cells[0] ?? '').padStart(5)}  ${(cells[1] ?? '').padStart(8)}  ${(cells[2] ?? '').padStart(9)}  ${cells[3] ?? ''}`;
   return {
     text: [titles, ...rows].map(line).join('\n'),
-    html: `<table style="border-collapse:collapse;font-size:14px"><tr>${titles.map((title) => cell('th', title)).join('')}</tr>${rows
+    html: `<table style="border-collapse:collapse;font-size:14px;margin-top:18px"><tr>${titles.map((title) => cell('th', title)).join('')}</tr>${rows
       .map((row) => `<tr>${row.map((text) => cell('td', text)).join('')}</tr>`)
       .join('')}</table>`,
   };
@@ -191,8 +236,4 @@ function printable(text: string): string {
       .replace(/\u001b\[[0-9;?]*[A-Za-z]/g, '')
       .replace(/[^\P{Cc}\n\t]|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu, '')
   );
-}
-
-function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
 }

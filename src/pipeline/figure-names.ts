@@ -1,4 +1,5 @@
 /** What the name of a figure says: whether it is an accuracy, and of which data. Pure. */
+import { editDistance } from '../tuning/edit-distance.js';
 
 /** Figures of held-out data say how good a model is; those of the data it was trained on say little. */
 export type MeasuredData = 'held-out' | 'unnamed' | 'training';
@@ -144,9 +145,12 @@ export function isSameName(one: string, other: string): boolean {
 }
 
 function canonicalName(name: string): string {
-  return wordsOf(name)
-    .map((word) => (isAccuracyWord(word) ? 'accuracy' : (setOf(word) ?? word)))
-    .join('_');
+  return canonicalWords(name).join('_');
+}
+
+/** The words of a name, each in the one spelling that stands for all with its meaning. */
+export function canonicalWords(name: string): readonly string[] {
+  return wordsOf(name).map((word) => (isAccuracyWord(word) ? 'accuracy' : (setOf(word) ?? word)));
 }
 
 /** Accuracies are between 0 and 1; 93.1 stands for 93.1 %. Other metrics stay as they are. */
@@ -154,25 +158,12 @@ export function normaliseMetric(name: string, value: number): number {
   return isShare(name) && value > 1 && value <= 100 ? value / 100 : value;
 }
 
-function isShare(name: string): boolean {
+/** Whether what has this name is a share, between 0 and 1. */
+export function isShare(name: string): boolean {
   return /acc|precision|recall|f1|auc|score|iou|dice/i.test(name);
 }
 
 /** Whether a number can't be an accuracy, which is a share or a number of per cents. NaN and infinities say that a training diverged. */
 export function isImpossible(value: number): boolean {
   return Number.isFinite(value) && (value < 0 || value > 100);
-}
-
-/** Levenshtein's distance. Both words are short. */
-function editDistance(one: string, other: string): number {
-  let row = Array.from({ length: other.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= one.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= other.length; j += 1) {
-      const substituted = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1);
-      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[other.length] ?? 0;
 }

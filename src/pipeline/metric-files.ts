@@ -81,7 +81,7 @@ function textAccuracies(file: TrainingFile): readonly Figure[] {
   return figure === undefined ? [] : [figure];
 }
 
-interface NamedNumber {
+export interface NamedNumber {
   readonly words: readonly string[];
   readonly value: number;
   /** One of several that were written as the epochs passed. */
@@ -101,7 +101,7 @@ function toFigure({ words, value }: NamedNumber): Figure {
 }
 
 /** The numbers of a structured file under their names; undefined for a plain text. */
-function namedNumbers({ path, text }: TrainingFile): readonly NamedNumber[] | undefined {
+export function namedNumbers({ path, text }: TrainingFile): readonly NamedNumber[] | undefined {
   const name = mlflowPath.exec(path)?.[1];
   if (name !== undefined) return mlflowNumbers(wordsOf(name), text);
   const parsed = parseLoose(text);

@@ -45,6 +45,16 @@ export class MetricNotFoundError extends Error {
   override readonly name = 'MetricNotFoundError';
 }
 
+/**
+ * The figure of an epoch of Keras' history that {@link findMetric} reads when the training has ended, if it is to be read
+ * there: undefined where `.pushtune.yml` names another place, or no figure of held-out data is in it.
+ */
+export function figureOfEpoch(epoch: Readonly<Record<string, number>>, request: MetricRequest): Figure | undefined {
+  if (request.source !== undefined || request.pattern !== undefined) return undefined;
+  if (request.name === undefined) return heldOutOf(accuraciesOf(epoch));
+  return figureNamed(epoch, request.name) ?? sameNamed(accuraciesOf(epoch), request.name);
+}
+
 /** One place to look at, with what it says. */
 interface Source {
   /** As {@link Metric.source} names it. */
@@ -157,7 +167,7 @@ function accuracySources(traces: TrainingTraces): readonly Source[] {
 /** The last epoch of the last fit that was validated; else what the script evaluated itself. */
 function kerasSources({ lastEpochs, evaluated }: KerasHistory): readonly Source[] {
   const epochs = lastEpochs.map(accuraciesOf);
-  const validated = epochs.map((figures) => figures.find(({ data }) => data === 'held-out'));
+  const validated = epochs.map(heldOutOf);
   const training = epochs.map((figures) => figures.find(({ data }) => data !== 'held-out'));
   const [tested] = evaluated === undefined ? [] : accuraciesOf(evaluated);
   return [
@@ -165,6 +175,10 @@ function kerasSources({ lastEpochs, evaluated }: KerasHistory): readonly Source[
     // Its name does not say so, but who evaluates does it with data that were held out.
     { name: 'keras evaluate', result: tested === undefined ? undefined : { ...tested, data: 'held-out' } },
   ];
+}
+
+function heldOutOf(figures: readonly Figure[]): Figure | undefined {
+  return figures.find(({ data }) => data === 'held-out');
 }
 
 function fileSource(file: TrainingFile): Source {
@@ -200,7 +214,7 @@ function isSameFigure(one: Figure, other: Figure): boolean {
 
 function namedSources(traces: TrainingTraces, name: string): readonly Source[] {
   const { lastEpochs, evaluated } = readHistory(traces.events);
-  const epoch = lastEpochs.map((values) => figureNamed(values, name) ?? sameNamed(accuraciesOf(values), name));
+  const epoch = lastEpochs.map((values) => figureOfEpoch(values, { name }));
   return [
     { name: 'keras history', result: epoch.find((figure) => figure !== undefined) },
     { name: 'keras evaluate', result: evaluated === undefined ? undefined : evaluatedNamed(evaluated, name) },

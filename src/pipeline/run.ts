@@ -8,8 +8,8 @@ export type StageName = (typeof stageNames)[number];
 export type StageState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'skipped';
 export type RunState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'superseded';
 
-/** What made the run start: a person's push, the bot's own commit, or a call of the API. */
-export type RunCause = 'push' | 'trial' | 'manual';
+/** What made the run start: a person's push, the bot's own commit, a trial that is trained again, or a call of the API. */
+export type RunCause = 'push' | 'trial' | 'confirmation' | 'manual';
 
 export interface Stage {
   readonly state: StageState;
@@ -17,6 +17,8 @@ export interface Stage {
   readonly startedAt?: string;
   readonly finishedAt?: string;
   readonly error?: string;
+  /** How often the stage was opened again after the run had ended. */
+  readonly round?: number;
 }
 
 /** Something that happened to a run and is worth telling: a restarted container, a warning of the analysis. */
@@ -40,6 +42,25 @@ export interface Metric {
   readonly source: string;
 }
 
+/** The metric after each epoch of a script's only fit, where Keras reported it. */
+export interface TrainingCurve {
+  /** The metric's name. */
+  readonly name: string;
+  readonly values: readonly number[];
+  /** How many epochs the script asked for. */
+  readonly epochs?: number;
+}
+
+/** The decision that a training is not worth its remaining epochs. */
+export interface EarlyStop {
+  /** The last epoch that it was decided on. */
+  readonly epoch: number;
+  /** How many epochs the script asked for. */
+  readonly epochs?: number;
+  /** The end of a sentence. */
+  readonly reason: string;
+}
+
 /** How the main script ended. */
 export interface TrainingResult {
   readonly exitCode?: number;
@@ -50,6 +71,9 @@ export interface TrainingResult {
   readonly starts: number;
   /** Lengths of the axes of one input, as Keras saw it. */
   readonly inputShape?: readonly number[];
+  readonly curve?: TrainingCurve;
+  /** It was stopped early, as {@link Run.earlyStop} says, and what it had reached does not count as its result. */
+  readonly isPruned?: true;
 }
 
 /** Where and in which container the run trains, found by the build stage. */
@@ -95,9 +119,17 @@ export interface Run {
   /** The worker host that holds the run's folder, from `pull` on. */
   readonly host?: string;
   readonly build?: Build;
+  /** Written down before the training is asked to stop. One that was through before it heard of it is not pruned. */
+  readonly earlyStop?: EarlyStop;
   readonly training?: TrainingResult;
   readonly metric?: Metric;
+  /** Every figure that the training left behind, by name; all of them finite. */
+  readonly metrics?: Readonly<Record<string, number>>;
   readonly values?: Values;
+  /** What suggested the values. */
+  readonly sampler?: string;
+  /** Seed that the training is given; without one it draws its own. */
+  readonly seed?: number;
   readonly events: readonly RunEvent[];
   readonly createdAt: string;
   readonly finishedAt?: string;
@@ -107,7 +139,19 @@ export interface Run {
 export interface NewRun
   extends Pick<
     Run,
-    'id' | 'repository' | 'branch' | 'sha' | 'cause' | 'message' | 'author' | 'study' | 'trial' | 'values' | 'createdAt'
+    | 'id'
+    | 'repository'
+    | 'branch'
+    | 'sha'
+    | 'cause'
+    | 'message'
+    | 'author'
+    | 'study'
+    | 'trial'
+    | 'values'
+    | 'sampler'
+    | 'seed'
+    | 'createdAt'
   > {}
 
 /** A run as it is recorded before its webhook is answered: all five stages wait. */
@@ -125,6 +169,11 @@ export function isFinished(run: Run): boolean {
   return run.state !== 'waiting' && run.state !== 'running';
 }
 
+/** Whether the bot started the run for a study that exists; any other run begins a study. */
+export function belongsToStudy(run: Run): boolean {
+  return run.cause === 'trial' || run.cause === 'confirmation';
+}
+
 /** The first stage that waits or runs, or undefined when none does. */
 export function currentStage(run: Run): StageName | undefined {
   return stageNames.find((name) => run.stages[name].state === 'waiting' || run.stages[name].state === 'running');
@@ -138,7 +187,23 @@ export function stageAfter(stage: StageName): StageName | undefined {
 export function startStage(run: Run, stage: StageName, at: string): Run {
   if (isFinished(run)) return run;
   const startedAt = run.stages[stage].startedAt ?? at;
-  return { ...withStage(run, stage, { state: 'running', startedAt }), state: 'running' };
+  const { round } = run.stages[stage];
+  const stated: Stage = { state: 'running', startedAt, ...(round === undefined ? {} : { round }) };
+  return { ...withStage(run, stage, stated), state: 'running' };
+}
+
+/** The stage waits for something outside of the run, such as a study that is paused. */
+export function holdStage(run: Run, stage: StageName): Run {
+  if (isFinished(run)) return run;
+  return { ...withStage(run, stage, { ...run.stages[stage], state: 'waiting' }), state: 'waiting' };
+}
+
+/** Opens the tune stage of a run that has ended, since its study goes on. */
+export function reopenTune(run: Run): Run {
+  if (!isFinished(run)) return run;
+  const { reason: _reason, finishedAt: _finishedAt, ...open } = run;
+  const round = (run.stages.tune.round ?? 0) + 1;
+  return withStage({ ...open, state: 'waiting' }, 'tune', { state: 'waiting', round });
 }
 
 /** Marks the stage as succeeded and keeps what it found out. */
@@ -170,6 +235,18 @@ export function failTrialStage(run: Run, stage: 'train' | 'evaluate', at: string
 /** Why the trial failed, or undefined when it was measured. */
 export function trialError(run: Run): string | undefined {
   return run.stages.train.error ?? run.stages.evaluate.error;
+}
+
+/** Why a pruned trial was stopped, as `stopped after epoch 2 of 8: …`; undefined for one that was not. */
+export function describeEarlyStop({ training, earlyStop }: Pick<Run, 'training' | 'earlyStop'>): string | undefined {
+  if (training?.isPruned !== true || earlyStop === undefined) return undefined;
+  const { epoch, epochs, reason } = earlyStop;
+  return `stopped after epoch ${epoch}${epochs === undefined ? '' : ` of ${epochs}`}: ${reason}`;
+}
+
+/** Keeps the first decision: whoever comes after a worker that died decides nothing anew. */
+export function decideEarlyStop(run: Run, earlyStop: EarlyStop): Run {
+  return isFinished(run) || run.earlyStop !== undefined ? run : { ...run, earlyStop };
 }
 
 /** Ends the run; stages that wait or run are skipped. A run ends once: a later end changes nothing. */

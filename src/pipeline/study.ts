@@ -1,8 +1,10 @@
 /** What a study is: its trials, its end, and what follows from a trial's metric. Pure: time comes in as an argument. */
 import type { SearchSpace, Values } from '../tuning/space.js';
-import type { Metric, Person } from './run.js';
+import type { Trial } from '../tuning/suggest.js';
+import type { EarlyStop, Metric, Person } from './run.js';
 
-export type StudyState = 'running' | 'target_reached' | 'budget_ended' | 'superseded' | 'failed';
+/** A paused study starts no further trial until it is resumed. */
+export type StudyState = 'running' | 'paused' | 'target_reached' | 'budget_ended' | 'superseded' | 'failed';
 /** A pruned trial was stopped early, because its learning curve could not become the best any more. */
 export type TrialState = 'running' | 'completed' | 'failed' | 'pruned';
 
@@ -15,11 +17,33 @@ export interface StudyTrial {
   readonly state: TrialState;
   /** Of a pruned trial, what its last epoch reached. */
   readonly metric?: Metric;
-  /** The metric after each epoch of the last fit, where Keras reported it. */
+  /** The metric after each epoch of a script's only fit, where Keras reported it. */
   readonly curve?: readonly number[];
+  /** How many epochs the script asked for, where there is a curve. */
+  readonly epochs?: number;
+  /** Why a pruned trial was stopped. */
+  readonly earlyStop?: EarlyStop;
   /** Wall seconds of the training. */
   readonly seconds?: number;
   readonly error?: string;
+  /** Every figure that the training left behind, by name; all of them finite. */
+  readonly metrics?: Readonly<Record<string, number>>;
+  /** What suggested the values; trial 0 has none. */
+  readonly sampler?: string;
+  /** The image that it was trained in. */
+  readonly image?: string;
+  readonly confirmation?: Confirmation;
+}
+
+/** A second training of a trial's values with another seed. The trial's metric is the mean of both once both are known. */
+export interface Confirmation {
+  /** Id of the run that trains once more; written down before it is started. */
+  readonly run: string;
+  readonly seed: number;
+  /** What the first training reached. */
+  readonly first: number;
+  /** What the second did; absent while it runs, and when it failed. */
+  readonly second?: number;
 }
 
 export interface StudyBudget {
@@ -42,6 +66,8 @@ export interface PendingPush {
   readonly message: string;
   readonly trial: number;
   readonly values: Values;
+  /** What suggested the values of a `trial`. */
+  readonly sampler?: string;
   /** Id of the run that the commit of a trial starts. */
   readonly run: string;
   /** Why the study ends, for a `restore`. */
@@ -59,21 +85,34 @@ export interface Study {
   readonly reason?: string;
   readonly mode: 'max' | 'min';
   readonly target: number;
+  /** Whether a trial that reaches the target has to do so in a second training as well. */
+  readonly confirm?: boolean;
   readonly budget: StudyBudget;
   readonly space?: SearchSpace;
   /** Lengths of the axes of one input, as the first training saw it; trials leave it alone. */
   readonly inputShape?: readonly number[];
   readonly trials: readonly StudyTrial[];
+  /**
+   * Trials of earlier studies that this one learns from. They are looked for once, and kept here, so that suggestions
+   * follow from what is stored alone.
+   */
+  readonly earlier?: readonly Trial[];
   readonly pending?: PendingPush;
+  /** Id of the run that was started last: what its tune stage decides counts. Absent before the first trial of the bot. */
+  readonly newestRun?: string;
   /** The last commit that the bot made on the branch after the end, if it restored the best values. */
   readonly restoredSha?: string;
   readonly createdAt: string;
   readonly finishedAt?: string;
+  readonly pausedAt?: string;
+  /** Seconds in which it was paused, or had ended before it was extended; they use up no budget. */
+  readonly idleSeconds?: number;
 }
 
 export interface StudySettings {
   readonly mode: 'max' | 'min';
   readonly target: number;
+  readonly confirm?: boolean;
   readonly budget: StudyBudget;
 }
 
@@ -83,8 +122,35 @@ export function newStudy(
   return { ...study, state: 'running', trials: [] };
 }
 
-/** Adds the trial, or replaces the one of the same number: a stage that is repeated after a crash changes nothing. */
+/** Whether the study still holds its branch. */
+export function isOpen(study: Study): boolean {
+  return study.state === 'running' || study.state === 'paused';
+}
+
+/** The study as the run's tune stage finds it: what was written down to start this run is done. */
+export function arriveAt(study: Study, run: string): Study {
+  if (study.newestRun === run) return study;
+  if (study.pending?.run !== run && study.trials.at(-1)?.confirmation?.run !== run) return study;
+  return started(study, run);
+}
+
+/** The run was started: the branch is at its commit, and the study waits for it. */
+export function started(study: Study, run: string): Study {
+  const { pending, restoredSha: _left, ...others } = study;
+  return { ...others, newestRun: run, ...(pending === undefined || pending.run === run ? {} : { pending }) };
+}
+
+/** Whether the study waits for this run, and not for one that was started after it. */
+export function isNewestRun(study: Study, run: string): boolean {
+  return study.newestRun === undefined || study.newestRun === run;
+}
+
+/**
+ * Adds the trial, or replaces the one of the same number: a stage that is repeated after a crash changes nothing. Neither
+ * does it undo what a second training of the trial brought.
+ */
 export function recordTrial(study: Study, trial: StudyTrial): Study {
+  if (study.trials.some((known) => known.number === trial.number && known.confirmation !== undefined)) return study;
   const others = study.trials.filter((known) => known.number !== trial.number);
   return { ...study, trials: [...others, trial].sort((a, b) => a.number - b.number) };
 }
@@ -103,27 +169,58 @@ export function reachesTarget(study: Pick<Study, 'mode' | 'target'>, metric: num
 
 export type Decision =
   | { readonly kind: 'target_reached' }
+  /** The target is reached once, and the study wants it twice. */
+  | { readonly kind: 'confirm' }
   | { readonly kind: 'budget_ended'; readonly reason: string }
   | { readonly kind: 'continue' };
 
 /** What follows now that the latest trial has ended. The target counts before the budget. */
 export function decide(study: Study, now: string): Decision {
   const latest = study.trials.at(-1);
-  if (latest?.metric !== undefined && reachesTarget(study, latest.metric.value)) return { kind: 'target_reached' };
+  if (latest?.state === 'completed' && latest.metric !== undefined && reachesTarget(study, latest.metric.value)) {
+    const isSure = study.confirm !== true || latest.confirmation?.second !== undefined;
+    return { kind: isSure ? 'target_reached' : 'confirm' };
+  }
   const { trials, hours, patience } = study.budget;
   if (study.trials.length >= trials) return { kind: 'budget_ended', reason: `all ${trials} trials are used` };
-  const spent = (Date.parse(now) - Date.parse(study.createdAt)) / 3_600_000;
-  if (spent >= hours) return { kind: 'budget_ended', reason: `the ${hours} hours are used` };
+  if (spentSeconds(study, now) >= hours * 3600) return { kind: 'budget_ended', reason: `the ${hours} hours are used` };
   const since = trialsSinceImprovement(study);
   if (since >= patience) return { kind: 'budget_ended', reason: `${since} trials brought no improvement` };
   return { kind: 'continue' };
 }
 
 /** Ends the study; a study ends once. */
-export function endStudy(study: Study, state: Exclude<StudyState, 'running'>, at: string, reason?: string): Study {
-  if (study.state !== 'running') return study;
-  const { pending: _pending, ...ended } = study;
+export function endStudy(
+  study: Study,
+  state: Exclude<StudyState, 'running' | 'paused'>,
+  at: string,
+  reason?: string,
+): Study {
+  if (!isOpen(study)) return study;
+  const { pending: _pending, pausedAt: _pausedAt, ...ended } = study;
   return { ...ended, state, finishedAt: at, ...(reason === undefined ? {} : { reason }) };
+}
+
+/** The trial as the tuner sees it. */
+export function toHistory(trial: StudyTrial): Trial {
+  return {
+    number: trial.number,
+    values: trial.values,
+    state: trial.state,
+    ...(trial.metric === undefined ? {} : { metric: trial.metric.value }),
+    ...(trial.curve === undefined ? {} : { curve: trial.curve }),
+    ...(trial.seconds === undefined ? {} : { seconds: trial.seconds }),
+  };
+}
+
+/** The commit at which the branch stands while nobody else pushes: the study's latest. */
+export function lastCommit(study: Study): string {
+  return study.restoredSha ?? study.trials.at(-1)?.sha ?? study.baseSha;
+}
+
+/** The trial whose values the branch holds; a study that goes on after its end stands at the best one. */
+export function trialOnBranch(study: Study): StudyTrial | undefined {
+  return study.restoredSha === undefined ? study.trials.at(-1) : bestTrial(study);
 }
 
 /** Trial numbers count up without a gap, so that a repeated suggestion gets the same number. */
@@ -139,6 +236,11 @@ export function suggestionSeed(baseTree: string, trial: number): string {
   return `${baseTree}/${trial}`;
 }
 
+/** Seconds of its budget that the study has used. */
+function spentSeconds(study: Study, now: string): number {
+  return (Date.parse(now) - Date.parse(study.createdAt)) / 1000 - (study.idleSeconds ?? 0);
+}
+
 function trialsSinceImprovement(study: Study): number {
   const best = bestTrial(study);
   if (best === undefined) return study.trials.length;
@@ -151,6 +253,7 @@ function completedTrials(study: Study): (StudyTrial & { readonly metric: Metric 
   );
 }
 
-function isBetter(study: Study, value: number, than: number): boolean {
+/** Whether the metric is better than the other one, by the study's mode. */
+export function isBetter(study: Study, value: number, than: number): boolean {
   return study.mode === 'max' ? value > than : value < than;
 }

@@ -14,12 +14,13 @@ const shortestLine = '{"type":"started"}'.length;
 const mostShims = 20;
 
 const fit = z.int();
+const count = z.int().positive().nullish().catch(undefined);
 const metrics = z.record(z.string(), z.unknown()).transform(numbersOf);
 const eventSchema = z.discriminatedUnion('type', [
   /** The agent's own: the script is started, for the second time after its container died. */
   z.object({ type: z.literal('started') }),
-  z.object({ type: z.literal('fit_started'), fit }),
-  z.object({ type: z.literal('epoch'), fit, metrics }),
+  z.object({ type: z.literal('fit_started'), fit, epochs: count }),
+  z.object({ type: z.literal('epoch'), fit, epoch: count, metrics }),
   z.object({ type: z.literal('fit_ended'), fit, inputShape: z.array(z.int().nullable()).nullish().catch(undefined) }),
   z.object({ type: z.literal('evaluated'), metrics }),
   z.object({ type: z.literal('shim'), name: z.string().min(1).max(200) }),
@@ -33,6 +34,10 @@ export interface KerasHistory {
   /** Metrics of the last evaluation that the script asked for itself. */
   readonly evaluated: Metrics | undefined;
   readonly hasFits: boolean;
+  readonly fits: number;
+  /** What the epochs of the last fit gave, in their order, and how many of them the script asked for. */
+  readonly epochs: readonly Epoch[];
+  readonly plannedEpochs: number | undefined;
   /** Whether the fit that began last has ended. */
   readonly isEnded: boolean;
   /** Lengths of the axes of one input of the last fit, where all of them are known. */
@@ -44,6 +49,15 @@ export interface KerasHistory {
 interface Fit {
   readonly last?: Metrics;
   readonly isEnded: boolean;
+  /** Added to while the events are read; the first may be missing. */
+  readonly epochs: Epoch[];
+  readonly planned?: number;
+}
+
+export interface Epoch {
+  /** From 1. */
+  readonly number: number;
+  readonly metrics: Metrics;
 }
 
 /** Reads the events; their beginning may be missing. */
@@ -66,7 +80,15 @@ export function readHistory(text: string): KerasHistory {
       // The fit that was heard of last comes last.
       fits.delete(event.fit);
       const last = event.type === 'epoch' ? { ...known?.last, ...event.metrics } : known?.last;
-      fits.set(event.fit, { ...(last === undefined ? {} : { last }), isEnded: event.type === 'fit_ended' });
+      const planned = event.type === 'fit_started' ? (event.epochs ?? undefined) : known?.planned;
+      const epochs = known?.epochs ?? [];
+      if (event.type === 'epoch') addEpoch(epochs, event);
+      fits.set(event.fit, {
+        ...(last === undefined ? {} : { last }),
+        ...(planned === undefined ? {} : { planned }),
+        epochs,
+        isEnded: event.type === 'fit_ended',
+      });
     }
   }
   const latest = [...(fits.size > 0 ? fits : before).values()].reverse();
@@ -74,10 +96,20 @@ export function readHistory(text: string): KerasHistory {
     lastEpochs: latest.flatMap(({ last }) => (last === undefined ? [] : [last])),
     evaluated,
     hasFits: latest.length > 0,
+    fits: new Set([...before.keys(), ...fits.keys()]).size,
+    epochs: latest[0]?.epochs ?? [],
+    plannedEpochs: latest[0]?.planned,
     isEnded: fits.size > 0 && latest[0]?.isEnded === true,
     inputShape,
     shims: [...shims].slice(0, mostShims),
   };
+}
+
+/** An epoch that comes once more, since the training began anew, leaves nothing of those that came after it. */
+function addEpoch(epochs: Epoch[], { epoch, metrics }: Extract<TrainingEvent, { type: 'epoch' }>): void {
+  const number = epoch ?? (epochs.at(-1)?.number ?? 0) + 1;
+  while ((epochs.at(-1)?.number ?? 0) >= number) epochs.pop();
+  epochs.push({ number, metrics });
 }
 
 function wholeShape(shape: readonly (number | null)[] | null | undefined): readonly number[] | undefined {

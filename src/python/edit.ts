@@ -9,7 +9,7 @@ import type {
   ScriptCommand,
 } from './inspection.js';
 import { formatLiteral, sameValue } from './literals.js';
-import { formatYaml } from './parameter-files.js';
+import { formatJson, formatYaml, saysOnly } from './parameter-files.js';
 import { readModule } from './project.js';
 import { PythonSyntaxError } from './syntax.js';
 import { decodeText, type Replacement, replaceInBytes } from './text.js';
@@ -30,7 +30,8 @@ export class EditRefusedError extends Error {
  * @param files the person's own version, the one that was inspected
  * @param values by name; hyperparameters without a value stay as they are
  * @returns the files that changed, and only these
- * @throws EditRefusedError when a file is not the one that was inspected, a name is unknown, or the result is no Python
+ * @throws EditRefusedError when a file is not the one that was inspected, a name is unknown, the result is no Python, or
+ *   a parameter file would say something else besides
  */
 export function applyValues(
   files: ProjectFiles,
@@ -38,6 +39,7 @@ export function applyValues(
   values: Values,
 ): ReadonlyMap<string, Uint8Array> {
   const replacements = new Map<string, Replacement[]>();
+  const inParameterFiles = new Map<string, ParameterValue[]>();
   const passed: PassedChange[] = [];
   for (const [name, value] of Object.entries(values)) {
     const hyperparameter = hyperparameters.find((candidate) => candidate.name === name);
@@ -53,6 +55,9 @@ export function applyValues(
         continue;
       }
       checkPlace(files, place, name);
+      if (place.syntax === 'yaml' || place.syntax === 'json') {
+        inParameterFiles.set(place.file, [...(inParameterFiles.get(place.file) ?? []), value]);
+      }
       const text = formatAt(place.syntax, place.written, value, hyperparameter.value);
       replacements.set(place.file, [...(replacements.get(place.file) ?? []), { from: place.from, to: place.to, text }]);
     }
@@ -75,6 +80,13 @@ export function applyValues(
     changed.set(file, replaceInBytes(bytes, decodeText(bytes), edits));
   }
   checkResult(files, changed);
+  for (const [file, parameters] of inParameterFiles) {
+    if (!saysOnly(files, new Map([...files, ...changed]), file, parameters)) {
+      throw new EditRefusedError(
+        `The values cannot be written into ${file} without changing something else there; write them as plain numbers and texts, one a line.`,
+      );
+    }
+  }
   if (command !== undefined) {
     const problem = commandProblem(files, new Map([...files, ...changed]), command.intended);
     if (problem !== undefined) {
@@ -194,7 +206,7 @@ function formatAt(
       return JSON.stringify(formatLiteral(value, python, read)).slice(1, -1);
     }
     case 'json':
-      return JSON.stringify(value);
+      return formatJson(value, written);
     case 'yaml':
       return formatYaml(value, written);
   }

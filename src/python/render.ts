@@ -27,7 +27,8 @@ export function renderWarnings(warnings: readonly InspectionWarning[]): string {
   return lines.length === 0 ? '' : `Warnings\n${lines.join('')}`;
 }
 
-function hyperparameterTable(hyperparameters: readonly Hyperparameter[]): string {
+/** Name, place, written value and range of each. */
+export function hyperparameterTable(hyperparameters: readonly Hyperparameter[]): string {
   const table = new Table({ head: ['name', 'where', 'value', 'range'], style: { head: [], border: [] } });
   for (const { name, file, line, value, parameter } of hyperparameters) {
     table.push([name, `${file}:${line}`, JSON.stringify(value), renderRange(parameter)]);
@@ -43,7 +44,8 @@ function renderRange(parameter: Hyperparameter['parameter']): string {
   return `${parameter.low} … ${parameter.high} (${parameter.type}${scale})`;
 }
 
-function renderWarning({ file, line, message }: InspectionWarning): string {
+/** `train.py:4: …`, as far as the place is known. */
+export function renderWarning({ file, line, message }: InspectionWarning): string {
   const place = file === undefined ? '' : line === undefined ? `${file}: ` : `${file}:${line}: `;
   return `${place}${message}`;
 }
@@ -81,7 +83,7 @@ export function inspectionToJson(inspection: Inspection): Readonly<Record<string
   };
 }
 
-function hyperparameterToJson(hyperparameter: Hyperparameter): Readonly<Record<string, unknown>> {
+export function hyperparameterToJson(hyperparameter: Hyperparameter): Readonly<Record<string, unknown>> {
   const { name, kind, file, line, column, value, parameter } = hyperparameter;
   const { name: _name, ...range } = parameter;
   return { name, kind, file, line, column, value, ...range };

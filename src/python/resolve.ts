@@ -289,7 +289,7 @@ function entryOf(project: Project, origin: Origin, key: string | number, steps: 
       return [{ kind: 'parameters', file: origin.file, path }];
     }
     return entry === undefined
-      ? unclear(`${origin.file} has no ${path.join('.')}`)
+      ? unclear(`${origin.file} has no ${path.join('.')} that is a plain value of its own`)
       : [{ kind: 'entry', file: origin.file, path, value: entry.value, through: [carrier] }];
   }
   if (origin.kind === 'literal') {

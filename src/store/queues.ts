@@ -25,6 +25,10 @@ export interface StatusJob {
   readonly url: string;
 }
 
+export interface NotesJob {
+  readonly study: string;
+}
+
 /** BullMQ prefixes its keys with this. */
 export const queuePrefix = `${keyPrefix}:queue`;
 
@@ -41,13 +45,21 @@ export function monitorQueueName(host: string): string {
 }
 
 export interface Queues {
-  /** Adds the stage under an id of its own; a stage that is queued or runs already is not added again. */
-  enqueueStage(run: string, stage: StageName, host: string): Promise<void>;
+  /**
+   * Adds the stage under an id of its own; a stage that is queued or runs already is not added again.
+   *
+   * @param round how often the stage was opened again: each time is a job of its own
+   */
+  enqueueStage(run: string, stage: StageName, host: string, round?: number): Promise<void>;
   /** True while a job for the stage waits or runs. */
-  hasStage(run: string, stage: StageName, host: string): Promise<boolean>;
+  hasStage(run: string, stage: StageName, host: string, round?: number): Promise<boolean>;
+  /** Has a stage that waits for a later time done now. */
+  hurryStage(run: string, stage: StageName, host: string, round?: number): Promise<void>;
   /** A mail with an id that was sent already is not sent again. */
   enqueueMail(mail: MailJob): Promise<void>;
   enqueueStatus(status: StatusJob): Promise<void>;
+  /** Has the notes on the study's commits brought up to date. */
+  enqueueNotes(study: string): Promise<void>;
   get(name: string): Queue;
   close(): Promise<void>;
 }
@@ -57,6 +69,9 @@ const stageAttempts = { attempts: 6, backoff: { type: 'exponential', delay: 2000
 
 /** A mail server may be down for a weekend: about 4 days, at most every 6 hours. */
 const mailAttempts = { attempts: 30, backoff: { type: 'mail' } };
+
+/** A note that is not written within half a minute is written with the next trial. */
+const notesAttempts = { attempts: 4, backoff: { type: 'exponential', delay: 2000, jitter: 0.2 } };
 
 /** A finished job is kept for a while, so that a stage that is enqueued again after a crash is recognised. */
 const retention = { removeOnComplete: { age: 3600, count: 10_000 }, removeOnFail: { age: 24 * 3600, count: 10_000 } };
@@ -76,17 +91,25 @@ export function openQueues(connection: Redis): Queues {
 
   return {
     get,
-    async enqueueStage(run, stage, host) {
+    async enqueueStage(run, stage, host, round) {
       const job: StageJob = { run };
       await get(stageQueueName(stage, host)).add(stage, job, {
-        jobId: `${run}-${stage}`,
+        jobId: stageJobId(run, stage, round),
         ...stageAttempts,
         ...retention,
       });
     },
-    async hasStage(run, stage, host) {
-      const state = await get(stageQueueName(stage, host)).getJobState(`${run}-${stage}`);
+    async hasStage(run, stage, host, round) {
+      const state = await get(stageQueueName(stage, host)).getJobState(stageJobId(run, stage, round));
       return state !== 'unknown' && state !== 'completed' && state !== 'failed';
+    },
+    async hurryStage(run, stage, host, round) {
+      const job = await get(stageQueueName(stage, host)).getJob(stageJobId(run, stage, round));
+      if (job === undefined || !(await job.isDelayed())) return;
+      // Its time may have come in between: then there is nothing left to do.
+      await job.promote().catch(async (error: unknown) => {
+        if (await job.isDelayed()) throw error;
+      });
     },
     async enqueueMail(mail) {
       await get('mail').add('mail', mail, { jobId: mail.id, ...mailAttempts, ...retention });
@@ -94,10 +117,18 @@ export function openQueues(connection: Redis): Queues {
     async enqueueStatus(status) {
       await get('status').add('status', status, { ...stageAttempts, ...retention });
     },
+    async enqueueNotes(study) {
+      const job: NotesJob = { study };
+      await get('notes').add('notes', job, { ...notesAttempts, ...retention });
+    },
     async close() {
       await Promise.all([...opened.values()].map((queue) => queue.close()));
     },
   };
+}
+
+function stageJobId(run: string, stage: StageName, round = 0): string {
+  return round === 0 ? `${run}-${stage}` : `${run}-${stage}-${round}`;
 }
 
 /** Milliseconds until a mail is tried again: a minute, doubling to six hours. */

@@ -19,12 +19,13 @@ const deliveryMemory = 14 * 24 * 3600;
 const page = 100;
 
 /**
- * Records a run unless its delivery or its commit has one already.
+ * Records a run unless it is there, or its delivery or its commit has one already.
  * KEYS: run, all runs, unfinished runs, repository's runs, run number, [delivery], [commit]; the last two are the
  * index and may be missing. ARGV: id, document, seconds to remember the delivery.
  * Returns {id of the run, 1 if it was made now}.
  */
 const recordRun = `
+if redis.call('EXISTS', KEYS[1]) == 1 then return {ARGV[1], 0} end
 for i = 6, #KEYS do
   local known = redis.call('GET', KEYS[i])
   if known then return {known, 0} end
@@ -82,6 +83,13 @@ export async function updateRun(redis: Redis, id: string, change: (run: Run) => 
   if (run === undefined) throw new Error(`the run ${id} is not in the store`);
   if (isFinished(run)) await redis.zrem(unfinishedRuns, id);
   return run;
+}
+
+/** Opens a run that has ended, by a transition from `pipeline/run.ts`. */
+export async function reopenRun(redis: Redis, id: string, change: (run: Run) => Run): Promise<Run> {
+  // Before the run itself: a process that dies in between leaves a finished run among these, which is passed over.
+  await redis.zadd(unfinishedRuns, 0, id);
+  return updateRun(redis, id, change);
 }
 
 export interface RunSelection {

@@ -36,7 +36,8 @@ export async function enqueueCurrentStage(store: Store, id: string): Promise<boo
   const stage = currentStage(run);
   if (stage === undefined) return false;
   const host = run.host ?? '';
-  if (await store.queues.hasStage(id, stage, host)) return false;
-  await store.queues.enqueueStage(id, stage, host);
+  const { round } = run.stages[stage];
+  if (await store.queues.hasStage(id, stage, host, round)) return false;
+  await store.queues.enqueueStage(id, stage, host, round);
   return true;
 }

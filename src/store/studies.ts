@@ -4,18 +4,29 @@ import type { Study } from '../pipeline/study.js';
 import { key, updateDocument } from './redis.js';
 
 const studyKey = (id: string): string => key('study', id);
+/** The repository's studies, newest last; ids sort by time, so the scores are all 0. */
+const repositoryStudies = (repository: string): string => key('repository', repository, 'studies');
 const branchKey = (repository: string, branch: string): string => key('branch', repository, branch);
 
 /** Stores a new study; one that is there already stays as it is. */
 export async function createStudy(redis: Redis, study: Study): Promise<void> {
   const create = `
-if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('HSET', KEYS[1], 'version', 1, 'document', ARGV[1]) end`;
-  await redis.eval(create, 1, studyKey(study.id), JSON.stringify(study));
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('HSET', KEYS[1], 'version', 1, 'document', ARGV[1]) end
+redis.call('ZADD', KEYS[2], 0, ARGV[2])`;
+  const keys = [studyKey(study.id), repositoryStudies(study.repository)];
+  await redis.eval(create, keys.length, ...keys, JSON.stringify(study), study.id);
 }
 
 export async function getStudy(redis: Redis, id: string): Promise<Study | undefined> {
   const document = await redis.hget(studyKey(id), 'document');
   return document === null ? undefined : JSON.parse(document);
+}
+
+/** The repository's latest studies on any branch, newest first. */
+export async function listStudies(redis: Redis, repository: string, limit: number): Promise<Study[]> {
+  const ids = await redis.zrevrangebylex(repositoryStudies(repository), '+', '-', 'LIMIT', 0, limit);
+  const studies = await Promise.all(ids.map((id) => getStudy(redis, id)));
+  return studies.filter((study) => study !== undefined);
 }
 
 /** Applies a transition from `pipeline/study.ts`. Returns the study as it now stands. */

@@ -26,7 +26,7 @@ export interface Suggestion {
 export interface SuggestOptions {
   /** Whether a higher metric is better; `max` by default. */
   readonly mode?: Mode;
-  /** Trials of earlier studies, each with a weight; their values may be suggested again. */
+  /** Trials of earlier studies, with a weight and with negative numbers; their values may be suggested again. */
   readonly earlier?: readonly Trial[];
   /** `auto` by default. */
   readonly sampler?: Sampler;

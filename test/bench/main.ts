@@ -1,11 +1,13 @@
 /** The benchmarks: `npm run bench`, or one of them: `npm run bench -- cycle --json`. */
 import { benchCycle } from './cycle.js';
 import { benchInspect } from './inspect.js';
+import { benchPruning } from './pruning.js';
 import { benchSuggestion } from './suggestion.js';
 
 const benchmarks = new Map([
   ['cycle', benchCycle],
   ['inspect', benchInspect],
+  ['pruning', benchPruning],
   ['suggestion', benchSuggestion],
 ]);
 const parameters = process.argv.slice(2);

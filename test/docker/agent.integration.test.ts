@@ -121,6 +121,23 @@ test('a script that ignores SIGTERM is stopped all the same', async () => {
   assert.deepEqual({ signal, reason }, { signal: 9, reason: 'stopped' });
 });
 
+test('a script that is not worth its remaining epochs ends as pruned, with all of its processes', async () => {
+  const script = [
+    'import subprocess, time',
+    'subprocess.Popen(["sleep", "986"])',
+    'open("ready", "w").close()',
+    'time.sleep(600)',
+    'print("after the training")',
+  ].join('\n');
+  await request('r1', script);
+  await appears(join(run('r1'), 'workspace', 'ready'));
+  await writeFile(join(run('r1'), 'prune'), '');
+  const { signal, reason } = await resultOf('r1');
+  assert.deepEqual({ signal, reason }, { signal: 15, reason: 'pruned' });
+  assert.equal(await readFile(join(run('r1'), 'log'), 'utf8'), '');
+  assert.doesNotMatch(processes(), /sleep 986/);
+});
+
 test('a training that takes too long ends as a timeout', async () => {
   await request('r1', 'import time\ntime.sleep(600)\n', { timeoutSeconds: 0.3 });
   assert.equal((await resultOf('r1')).reason, 'timeout');

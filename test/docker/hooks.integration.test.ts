@@ -200,6 +200,35 @@ test('several fits, one within another, a train_step of one’s own, and a child
   assert.deepEqual(Object.keys(epochs[2]?.metrics ?? {}), ['loss', 'val_loss']);
 });
 
+test('a seed that the request names decides what a training draws, unless the script has its own', async () => {
+  const script = (own: string): string =>
+    [
+      'import random',
+      own,
+      'import numpy as np, tensorflow as tf',
+      'from tensorflow import keras',
+      'model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3), keras.layers.Dropout(0.5)])',
+      'model.compile("sgd", "mse")',
+      'model.fit(np.ones((8, 5)), np.ones((8, 3)), batch_size=2, epochs=1, verbose=0)',
+      'figures = [random.random(), np.random.rand(), float(tf.random.uniform([])), float(model.get_weights()[0].sum())]',
+      'print(figures)',
+    ].join('\n');
+  async function drawn(name: string, seed: string | undefined, own = ''): Promise<string> {
+    const environment: Readonly<Record<string, string>> = seed === undefined ? {} : { PUSHTUNE_SEED: seed };
+    const { exitCode, log } = await train(firstAgent(), name, { 'train.py': script(own) }, environment);
+    assert.equal(exitCode, 0, log);
+    return log.trim().split('\n').at(-1) ?? '';
+  }
+  const first = await drawn('seed-1', '1');
+  assert.equal(await drawn('seed-1-again', '1'), first);
+  const figures = (line: string): number[] => JSON.parse(line);
+  for (const other of [await drawn('seed-2', '2'), await drawn('no-seed', undefined)]) {
+    for (const [i, figure] of figures(other).entries()) assert.notEqual(figure, figures(first)[i]);
+  }
+  const own = 'random.seed(7)';
+  assert.equal(figures(await drawn('own-1', '1', own))[0], figures(await drawn('own-2', '2', own))[0]);
+});
+
 test('PUSHTUNE_AUTOLOG=0 switches the reports off, not what old scripts need', async () => {
   const script = [
     ...data,

@@ -11,7 +11,7 @@ import { addEventsOnce, finishStage, type Run, startStage } from '../../src/pipe
 import { newStudy, recordTrial, type Study } from '../../src/pipeline/study.js';
 import { appendLog } from '../../src/store/logs.js';
 import { getRun, updateRun } from '../../src/store/runs.js';
-import { createStudy } from '../../src/store/studies.js';
+import { createStudy, updateStudy } from '../../src/store/studies.js';
 import { delivery, type HttpServer, openHttpServer, publicUrl, pushOf } from './test-server.js';
 
 const token = 'a token of the tests';
@@ -249,6 +249,36 @@ describe('GET /api/studies/:id', () => {
     const run = await pushed('a');
     await createStudy(server.store.redis, studyOf(run));
     assert.equal((await server.app.inject(`/api/studies/${run.study}`)).json().best, null);
+  });
+});
+
+describe('what GET /api/studies/:id says of the trials', () => {
+  const parameters = [
+    { name: 'epochs', type: 'int', low: 1, high: 20 },
+    { name: 'units', type: 'int', low: 1, high: 20 },
+  ] as const;
+
+  it('follows the trials as they come', async () => {
+    const run = await pushed('a');
+    const { redis } = server.store;
+    await createStudy(redis, { ...studyOf(run), space: { parameters } });
+    async function study() {
+      return (await server.app.inject(`/api/studies/${run.study}`)).json();
+    }
+    const { importance, summary, bestSoFar } = await study();
+    assert.deepEqual([importance, summary, bestSoFar], [null, '', []]);
+    for (let number = 0; number < 20; number += 1) {
+      const metric = { name: 'val_accuracy', value: 0.3 + number / 100, source: 'log' };
+      const values = { epochs: number + 1, units: ((number * 7) % 20) + 1 };
+      const trial = { number, run: run.id, sha: run.sha, values, state: 'completed', metric } as const;
+      await updateStudy(redis, run.study, (current) => recordTrial(current, trial));
+      const { bestSoFar: curve } = await study();
+      assert.equal(curve.length, number + 1);
+      assert.equal(curve.at(-1), metric.value);
+    }
+    const told = await study();
+    assert.equal(told.importance[0].name, 'epochs');
+    assert.match(told.summary, /^The epochs explain \d+ % of .*\. val_accuracy 30\.0 % → 49\.0 % with epochs 1 → 20/);
   });
 });
 

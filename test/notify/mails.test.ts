@@ -20,7 +20,8 @@ const study: StudyFacts = {
   trials: [
     { number: 0, change: 'as pushed', metric: 0.3844, seconds: 2.04 },
     { number: 1, change: 'learning_rate 0.0003 → 0.004', seconds: 1.5 },
-    { number: 2, change: 'epochs 3 → 8', metric: 0.9311, seconds: 3.2 },
+    { number: 2, change: 'units 8 → 4', metric: 0.31, isPruned: true, seconds: 0.6 },
+    { number: 3, change: 'epochs 3 → 8', metric: 0.9311, seconds: 3.2 },
   ],
 };
 const sha = '0123456789abcdef0123456789abcdef01234567';
@@ -33,7 +34,7 @@ const reached = targetReachedMail({
 const hostile = '</pre><script>alert(1)</script> \u001b[31mred\u001b[0m \u0000\u0007\r"quoted" \u202Egnp.exe';
 
 test('the mail about a reached target names accuracy, target, trials, changes, commit and link', () => {
-  assert.equal(reached.subject, '[pushtune] ada/digits main: 93.1 % reached after 3 trials');
+  assert.equal(reached.subject, '[pushtune] ada/digits main: 93.1 % reached after 4 trials');
   for (const part of [reached.text, reached.html]) {
     for (const fact of ['ada/digits', 'main', 'val_accuracy', '93.1 %', '80.0 %', 'epochs 3 → 8', sha, subject.url]) {
       assert.ok(part.includes(fact), `${fact} in ${part}`);
@@ -47,10 +48,11 @@ test('a target that the push itself reaches is told without changes and in the s
   assert.match(mail.text, /The values are those that were pushed\./);
 });
 
-test('the table has a row for each trial, and says which failed', () => {
+test('the table has a row for each trial, and says which failed and which was stopped early', () => {
   assert.match(reached.text, /^ {4}0 {4}38\.4 % {6}2\.0 s {2}as pushed$/m);
   assert.match(reached.text, /^ {4}1 {4}failed {6}1\.5 s {2}learning_rate 0\.0003 → 0\.004$/m);
-  assert.equal(reached.html.match(/<tr>/g)?.length, 4);
+  assert.match(reached.text, /^ {4}2 {4}pruned {6}0\.6 s {2}units 8 → 4$/m);
+  assert.equal(reached.html.match(/<tr>/g)?.length, 5);
 });
 
 test('the mail about an ended budget names the reason, the best trial and the restored commit', () => {
@@ -77,6 +79,42 @@ test('the mail about a failure holds the stage, the exit code, the last lines an
   assert.match(mail.text, /^ {4}ValueError: shapes <3> & "4"$/m);
   assert.match(mail.text, /Push a correction/);
   assert.match(mail.html, /ValueError: shapes &lt;3&gt; &amp; &quot;4&quot;/);
+});
+
+const summary = {
+  bestSoFar: [0.3844, 0.3844, 0.7123],
+  importance: [
+    { name: 'learning_rate', share: 0.61 },
+    { name: '<i>units</i>', share: 0.39 },
+    { name: 'dropout', share: 0.001 },
+  ],
+  difference: 'The learning rate explains 61 % of the difference between the trials, units 39 %.',
+  progress: 'val_accuracy 38.4 % → 71.2 % with learning_rate 0.0003 → 0.004.',
+};
+
+test('the mails about the end of a study show its curve, the best against the push, and what made the difference', () => {
+  const best = { trial: 2, metric: 0.7123, sha };
+  const mails = [
+    targetReachedMail({ ...study, summary, metric: 0.7123, sha, change: 'unused' }),
+    budgetEndedMail({ ...study, summary, reason: 'no hours left', best }),
+  ];
+  for (const { text, html } of mails) {
+    for (const part of [text, html]) {
+      assert.ok(part.includes(summary.difference));
+      assert.ok(part.includes(`Against the push: ${summary.progress}`));
+    }
+    assert.match(text, /val_accuracy over the trials\n\n80\.0 % .*\n/);
+    assert.match(text, /^learning_rate {2}█{24} 61 %$/m);
+    assert.match(html, /bgcolor/);
+    assert.doesNotMatch(html, /<i>|<(img|link|script|style)\b/);
+    assert.doesNotMatch(text, /dropout/);
+  }
+});
+
+test('a confirmed target is told with both figures', () => {
+  const mail = targetReachedMail({ ...study, metric: 0.97, sha, change: '', confirmed: [0.972, 0.968] });
+  assert.match(mail.subject, /: 97\.0 % reached and confirmed after \d trials$/);
+  assert.match(mail.text, /confirmed: 97\.2 % and 96\.8 %\./);
 });
 
 test('a warning about the result stands behind the first sentence, wherever the result is told', () => {

@@ -64,4 +64,16 @@ describe('a run', () => {
     assert.equal(failed.stages.evaluate.state, 'skipped');
     assert.equal(runs.trialError(failed), 'exit code 1');
   });
+
+  it('keeps the first decision to stop its training, and tells of it once it was stopped', () => {
+    const first = { epoch: 2, epochs: 8, reason: 'it was slow' };
+    const decided = runs.decideEarlyStop(runs.decideEarlyStop(fresh, first), { epoch: 3, reason: 'it was slower' });
+    assert.deepEqual(decided.earlyStop, first);
+    const training = { seconds: 1, starts: 1 };
+    assert.equal(runs.describeEarlyStop({ ...decided, training }), undefined, 'it was through before it heard of it');
+    const pruned = { ...decided, training: { ...training, isPruned: true as const } };
+    assert.equal(runs.describeEarlyStop(pruned), 'stopped after epoch 2 of 8: it was slow');
+    const ended = runs.endRun(fresh, 'superseded', at);
+    assert.equal(runs.decideEarlyStop(ended, first).earlyStop, undefined);
+  });
 });

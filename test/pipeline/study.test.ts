@@ -39,6 +39,22 @@ describe('a study', () => {
     assert.equal(studies.decide(study([2, 0.4], { mode: 'min', target: 0.5 }), soon).kind, 'target_reached');
   });
 
+  it('stands at its last trial, or at the commit that brought the best values back', () => {
+    const worse = study([0.3, 0.2]);
+    assert.deepEqual([studies.lastCommit(worse), studies.trialOnBranch(worse)?.number], ['1', 1]);
+    const restored = { ...worse, restoredSha: 'back' };
+    assert.deepEqual([studies.lastCommit(restored), studies.trialOnBranch(restored)?.number], ['back', 0]);
+    assert.deepEqual([studies.lastCommit(study([])), studies.trialOnBranch(study([]))], ['1'.repeat(40), undefined]);
+  });
+
+  it('has not reached its target with a trial that was stopped early, which is not the best either', () => {
+    const [first, second] = study([0.3, 0.9]).trials;
+    assert.ok(first !== undefined && second !== undefined);
+    const pruned = studies.recordTrial(study([0.3]), { ...second, state: 'pruned' });
+    assert.equal(studies.decide(pruned, soon).kind, 'continue');
+    assert.equal(studies.bestTrial(pruned)?.number, 0);
+  });
+
   it('ends with its trials, its hours or its patience, and says which', () => {
     const budget = { trials: 3, hours: 2, patience: 2 };
     const reasons = [

@@ -31,6 +31,7 @@ describe('a configuration to begin with', () => {
       assert.equal(config.metric.target, 0.8);
       assert.equal(config.environment.memory, 4 * 1024 ** 3);
       assert.deepEqual(config.budget, defaults.budget);
+      assert.deepEqual([config.pruning, config.confirm], [true, false]);
       const again = inspectProject(files, { main: config.main, hyperparameters: config.hyperparameters });
       assert.deepEqual(again.hyperparameters, inspection.hyperparameters);
     });

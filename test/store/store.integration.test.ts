@@ -13,7 +13,7 @@ import { openQueues, type Queues } from '../../src/store/queues.js';
 import { connect, isStoreFailure } from '../../src/store/redis.js';
 import * as runs from '../../src/store/runs.js';
 import { enqueueCurrentStage, newId, startRun } from '../../src/store/start-run.js';
-import { claimBranch, createStudy } from '../../src/store/studies.js';
+import { claimBranch, createStudy, listStudies } from '../../src/store/studies.js';
 
 const at = '2026-01-01T00:00:00.000Z';
 
@@ -69,6 +69,15 @@ describe('the store', () => {
     assert.deepEqual(again, { id: first.id, created: false });
     const byHand = await runs.createRun(redis, newRun(run({ sha: '3'.repeat(40) })), { onePerCommit: false });
     assert.ok(byHand.created);
+  });
+
+  it('leaves a run alone that is recorded again under its id, as after a crash', async () => {
+    const planned = newRun(run({ sha: '8'.repeat(40) }));
+    assert.ok((await runs.createRun(redis, planned, { onePerCommit: false })).created);
+    const begun = await runs.updateRun(redis, planned.id, (current) => addEvent(current, at, 'begun'));
+    const again = await runs.createRun(redis, planned, { onePerCommit: false });
+    assert.deepEqual(again, { id: planned.id, created: false });
+    assert.deepEqual(await runs.getRun(redis, planned.id), begun);
   });
 
   it('numbers the runs of a repository from 1', async () => {
@@ -149,6 +158,25 @@ describe('the store', () => {
     assert.equal(await claimBranch(redis, study('first')), undefined);
     assert.equal(await claimBranch(redis, study('first')), undefined, 'a claim that is repeated supersedes nobody');
     assert.equal(await claimBranch(redis, study('second')), 'first');
+  });
+
+  it('lists the studies of a repository, the latest first and each once', async () => {
+    const study = (id: string, repository: string) =>
+      newStudy({
+        id,
+        repository,
+        branch: 'main',
+        baseSha: '',
+        createdAt: at,
+        mode: 'max',
+        target: 1,
+        budget: { trials: 1, hours: 1, patience: 1 },
+      });
+    for (const id of ['01B', '01A', '01C', '01B']) await createStudy(redis, study(id, 'listed/one'));
+    await createStudy(redis, study('01D', 'listed/other'));
+    const ids = async (limit: number) => (await listStudies(redis, 'listed/one', limit)).map(({ id }) => id);
+    assert.deepEqual(await ids(10), ['01C', '01B', '01A']);
+    assert.deepEqual(await ids(2), ['01C', '01B']);
   });
 
   it('remembers the outcome of the build before, also for a run that asks twice', async () => {

@@ -12,6 +12,7 @@ import { pino } from 'pino';
 import { stringify } from 'yaml';
 import { type Config, parseConfig } from '../../src/config.js';
 import { listContainers, removeContainer } from '../../src/container/containers.js';
+import { repositoryFolders } from '../../src/container/folders.js';
 import { packageRoot } from '../../src/package-root.js';
 import type { Run } from '../../src/pipeline/run.js';
 import type { Study } from '../../src/pipeline/study.js';
@@ -35,6 +36,8 @@ export interface TestServer {
   /** Git in the person's clone, brought up to date. */
   git(...parameters: string[]): string;
   restart(): Promise<void>;
+  /** Starts the server again with an empty Redis and no mirror, as on a new machine. */
+  forget(): Promise<void>;
   /** Kills the server's process without a chance to clean up (`processes: 'own'` only), and starts another. */
   killAndRestart(): Promise<void>;
   close(): Promise<void>;
@@ -129,6 +132,12 @@ export async function startPushtune(
     },
     async restart() {
       await running.close();
+      running = await open();
+    },
+    async forget() {
+      await running.close();
+      rmSync(join(config.data, 'redis'), { recursive: true });
+      rmSync(repositoryFolders(config.data, repository).mirror, { recursive: true });
       running = await open();
     },
     async killAndRestart() {

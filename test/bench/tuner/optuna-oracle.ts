@@ -86,7 +86,7 @@ async function need(
   );
   if (isThere) return;
   if (!install) throw new Error(`${modules} is not installed in the benchmark's environment`);
-  say(`${packages.join(' and ')} is being installed for the benchmark; this is done once`);
+  say(`installing ${packages.join(' and ')} for the benchmark; this is done once`);
   const settings = { ...process.env, PIP_RETRIES: '0', PIP_DISABLE_PIP_VERSION_CHECK: '1' };
   await run(python, ['-m', 'pip', 'install', '--quiet', ...packages], { env: settings, maxBuffer: 1 << 26 });
   await load();

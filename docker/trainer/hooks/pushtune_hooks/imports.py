@@ -9,7 +9,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType, TracebackType
 from typing import Any, Callable
 
-from . import events, notebook
+from . import events, notebook, seeds
 
 Patch = Callable[[ModuleType], None]
 
@@ -37,6 +37,10 @@ def install(folder: str) -> None:
     }
     if os.environ.get("PUSHTUNE_AUTOLOG") != "0":
         patches.update(dict.fromkeys(CALLBACK_MODULES, late("autolog", "patch")))
+    seed = seeds.wanted()
+    if seed is not None:
+        for name, seeder in seeds.seeders(seed).items():
+            patches[name] = both(patches.get(name), seeder)
     sys.meta_path.insert(0, Watcher(patches))
     sys.meta_path.append(GoneModules())
     show_only_frames_outside(folder)
@@ -48,6 +52,15 @@ def late(module: str, function: str) -> Patch:
     @events.harmless
     def patch(loaded: ModuleType) -> None:
         getattr(importlib.import_module(f"pushtune_hooks.{module}"), function)(loaded)
+
+    return patch
+
+
+def both(first: Patch | None, second: Patch) -> Patch:
+    def patch(loaded: ModuleType) -> None:
+        if first is not None:
+            first(loaded)
+        second(loaded)
 
     return patch
 

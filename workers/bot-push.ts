@@ -1,0 +1,84 @@
+/**
+ * The bot's push, which a worker may die anywhere in: the commit is made and written down, then pushed. Whoever comes
+ * after that worker finds what was written down, and in the remote's head how far it came.
+ */
+import { createCommit, pushCommit } from '../src/git/commit.js';
+import type { Mirror } from '../src/git/mirror.js';
+import type { Run } from '../src/pipeline/run.js';
+import { lastCommit, type PendingPush, type Study } from '../src/pipeline/study.js';
+import { EditRefusedError } from '../src/python/edit.js';
+import { rememberBotCommit } from '../src/store/runs.js';
+import { updateStudy } from '../src/store/studies.js';
+import type { Values } from '../src/tuning/space.js';
+import { announcePushRefused } from './announce.js';
+import type { WorkerContext } from './context.js';
+import { type Project, trialFiles } from './project.js';
+import { StageFailure, type StageOutcome } from './stage.js';
+import { startHeadRun, supersedeStudy } from './supersede.js';
+
+/** What the tune stage of a run works on. */
+export interface TuneStage {
+  readonly context: WorkerContext;
+  readonly mirror: Mirror;
+  readonly run: Run;
+  readonly study: Study;
+  readonly project: Project;
+}
+
+/**
+ * Makes the commit on top of the branch's head, and writes it down: no later worker makes another.
+ *
+ * @returns undefined when the branch holds these values already
+ * @throws {StageFailure} when the values can't be written into the files
+ */
+export async function preparePush(
+  { context, mirror, study, project }: TuneStage,
+  push: Omit<PendingPush, 'sha' | 'parent'>,
+): Promise<PendingPush | undefined> {
+  const { name, email } = context.config.bot;
+  const parent = lastCommit(study);
+  const files = editedFiles(project, push.values);
+  const sha = await createCommit(mirror, { parent, files, message: push.message, author: { name, email } });
+  if (sha === undefined) return undefined;
+  const pending = { ...push, sha, parent };
+  const written = await updateStudy(context.store.redis, study.id, (current) =>
+    current.pending === undefined ? { ...current, pending } : current,
+  );
+  return written.pending ?? pending;
+}
+
+/**
+ * Pushes what was written down, unless an earlier worker has.
+ *
+ * @returns undefined when the branch stands at the commit; the end of the run when a person pushed in the meantime
+ * @throws {StageFailure} when the host refuses the push for good
+ */
+export async function pushPending(
+  { context, mirror, run, study }: TuneStage,
+  pending: PendingPush,
+): Promise<StageOutcome | undefined> {
+  await rememberBotCommit(context.store.redis, study.repository, pending.sha);
+  const outcome = await pushCommit(mirror, { ...pending, branch: study.branch });
+  if (outcome.kind === 'refused') {
+    await announcePushRefused(context, run, study, outcome.message);
+    throw new StageFailure(
+      `${outcome.message}\nLet the bot push to ${study.branch}: give its token the right to write contents, and let it past the branch's protection; or watch another branch.`,
+      { announced: true },
+    );
+  }
+  if (outcome.kind !== 'moved') return undefined;
+  if (outcome.head !== undefined) await startHeadRun(context, mirror, run, outcome.head);
+  const reason = `${outcome.head?.slice(0, 10) ?? 'nothing'} is now the head of ${study.branch}`;
+  await supersedeStudy(context, study.id, reason);
+  return { kind: 'end', state: 'superseded', reason };
+}
+
+/** Values that cannot be written cannot be written the next time either: the run says why. */
+function editedFiles(project: Project, values: Values): ReturnType<typeof trialFiles> {
+  try {
+    return trialFiles(project, values);
+  } catch (error) {
+    if (error instanceof EditRefusedError) throw new StageFailure(error.message, { cause: error });
+    throw error;
+  }
+}
