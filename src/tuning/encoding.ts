@@ -5,7 +5,7 @@ import {
   countValues,
   decode,
   encode,
-  isOrdered,
+  isScale,
   type Parameter,
   type SearchSpace,
   type Values,
@@ -16,9 +16,7 @@ const inactive = 0.5;
 
 /** How far apart two values of each parameter are to a model. */
 export function distancesOf(space: SearchSpace): readonly Distance[] {
-  return space.parameters.map((parameter) =>
-    parameter.type === 'categorical' && !isOrdered(parameter) ? 'equality' : 'difference',
-  );
+  return space.parameters.map((parameter) => (isScale(parameter) ? 'difference' : 'equality'));
 }
 
 export function toPoint(space: SearchSpace, values: Values): Point {

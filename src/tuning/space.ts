@@ -118,9 +118,10 @@ export function encode(parameter: Parameter, value: ParameterValue): number {
   return parameter.log === true ? Math.log(inside / start) / Math.log(end / start) : (inside - start) / (end - start);
 }
 
-/** Whether the choices lie on a scale, as sizes do: then neighbours on it are alike. */
-export function isOrdered({ choices }: CategoricalParameter): boolean {
-  return choices.every((choice) => magnitude(choice) !== undefined) && choices.length > 2;
+/** Whether the values lie on a scale, as numbers and sizes do: then neighbours on it are alike. */
+export function isScale(parameter: Parameter): boolean {
+  if (parameter.type !== 'categorical') return true;
+  return parameter.choices.length > 2 && parameter.choices.every((choice) => magnitude(choice) !== undefined);
 }
 
 /** The ends of the unit interval: half a step beyond the limits where there are steps. */

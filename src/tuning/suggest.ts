@@ -6,7 +6,7 @@ import { fitGaussianProcess } from './gaussian-process.js';
 import { type Mode, type ScoredTrial, scoreTrials, type Trial } from './history.js';
 import { type Random, seededRandom } from './random.js';
 import { sobolPoints } from './sobol.js';
-import type { SearchSpace, Values } from './space.js';
+import { encode, isScale, type Parameter, type SearchSpace, type Values } from './space.js';
 import { suggestByTpe } from './tpe.js';
 import { logSecondsOf } from './training-cost.js';
 import { type Untried, untriedOf } from './untried.js';
@@ -87,11 +87,14 @@ function named(sampler: Suggestion['sampler'], values: Values | undefined): Sugg
   return values === undefined ? undefined : { values, sampler };
 }
 
-/** The middle of all ranges first: who states a range, a person or the analysis, expects the good values inside it. */
+/**
+ * The middle of all ranges first: who states a range, a person or the analysis, expects the good values inside it. Of
+ * choices without an order it holds one that usually serves, or any.
+ */
 function startUp(space: SearchSpace, count: number, untried: Untried, random: Random): Suggestion | undefined {
   const middle = toValues(
     space,
-    space.parameters.map(() => 0.5),
+    space.parameters.map((parameter) => usualPosition(parameter) ?? (isScale(parameter) ? 0.5 : random())),
   );
   if (count <= 1 && untried.has(middle)) return { values: middle, sampler: 'middle' };
   const points = sobolPoints(startUpPoints, space.parameters.length, random);
@@ -99,6 +102,15 @@ function startUp(space: SearchSpace, count: number, untried: Untried, random: Ra
     'sobol',
     points.map((point) => toValues(space, point)).find((values) => untried.has(values)),
   );
+}
+
+/** Choices that most networks train well with. */
+const usualChoices = /^(adam|relu|he_(normal|uniform))$/i;
+
+function usualPosition(parameter: Parameter): number | undefined {
+  if (parameter.type !== 'categorical' || isScale(parameter)) return undefined;
+  const usual = parameter.choices.find((choice) => typeof choice === 'string' && usualChoices.test(choice));
+  return usual === undefined ? undefined : encode(parameter, usual);
 }
 
 /** Points of which the first that may be tried is taken. */

@@ -3,12 +3,14 @@ import { benchCycle } from './cycle.js';
 import { benchInspect } from './inspect.js';
 import { benchPruning } from './pruning.js';
 import { benchSuggestion } from './suggestion.js';
+import { benchTuner } from './tuner.js';
 
 const benchmarks = new Map([
   ['cycle', benchCycle],
   ['inspect', benchInspect],
   ['pruning', benchPruning],
   ['suggestion', benchSuggestion],
+  ['tuner', benchTuner],
 ]);
 const parameters = process.argv.slice(2);
 const names = parameters.filter((parameter) => !parameter.startsWith('--'));

@@ -1,5 +1,6 @@
 /** What a tuner is measured on. */
 import type { SearchSpace, Values } from '../../../src/tuning/space.js';
+import { readGrid } from '../digits-grid.js';
 
 export interface Problem {
   readonly name: string;
@@ -9,6 +10,12 @@ export interface Problem {
   readonly start?: Values;
   /** The metric; not finite stands for a training that failed. */
   evaluate(values: Values): number;
+}
+
+/** 3 024 configurations of a CNN on handwritten digits, with the mean accuracy of two trainings each. */
+export function digitsProblem(): Problem {
+  const { space, accuracyOf } = readGrid();
+  return { name: 'digits CNN', space, mode: 'max', evaluate: accuracyOf };
 }
 
 /** Hartmann's function of six parameters: coefficients of https://www.sfu.ca/~ssurjano/hart6.html, as those of the others. */
