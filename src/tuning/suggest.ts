@@ -33,10 +33,11 @@ export interface SuggestOptions {
 }
 
 /**
- * Trials before a model is fitted. Two suffice for the process and its priors: on the digits table the median search
- * reached 0.97 after 14 trials, with a start-up of 4 after 16, and of 6 after 22 (`npm run bench -- tuner`).
+ * Trials before a model is fitted. The process needs few of them: on the table of CNNs the median search reached 0.97
+ * after 14 trials with a start-up of 2, 3 or 4 and after 22 with one of 6. With 3, searches whose best optimizer is not
+ * the first that is tried reach a good tenth of all configurations soonest (`npm run bench -- tuner`).
  */
-const startUpTrials = 2;
+const startUpTrials = 3;
 /** Densities of good and bad trials need more: as many as Optuna gives its TPE. */
 const startUpTrialsOfTpe = 10;
 /** A process of more trials would take seconds to fit. */
@@ -76,7 +77,7 @@ export function suggest(
     const scored = scoreTrials(all, mode);
     const isTold = scored.some(({ score }) => score !== scored[0]?.score);
     const enough = sampler === 'tpe' ? startUpTrialsOfTpe : startUpTrials;
-    if (all.length < enough || !isTold) return startUp(space, history.length, untried, random);
+    if (all.length < enough || !isTold) return startUp(space, untried, random);
     const isTpe = sampler === 'tpe' || (sampler === 'auto' && scored.length > mostForProcess);
     if (isTpe) return named('tpe', suggestByTpe(space, scored, untried, random));
     return named('gp', suggestByProcess(space, scored, untried, random));
@@ -88,15 +89,14 @@ function named(sampler: Suggestion['sampler'], values: Values | undefined): Sugg
 }
 
 /**
- * The middle of all ranges first: who states a range, a person or the analysis, expects the good values inside it. Of
- * choices without an order it holds one that usually serves, or any.
+ * The middle of all scales first: who states a range, a person or the analysis, expects the good values inside it. Of
+ * choices without an order it holds those that usually serve, and others the next time; then points all over the space.
  */
-function startUp(space: SearchSpace, count: number, untried: Untried, random: Random): Suggestion | undefined {
-  const middle = toValues(
-    space,
-    space.parameters.map((parameter) => usualPosition(parameter) ?? (isScale(parameter) ? 0.5 : random())),
-  );
-  if (count <= 1 && untried.has(middle)) return { values: middle, sampler: 'middle' };
+function startUp(space: SearchSpace, untried: Untried, random: Random): Suggestion | undefined {
+  const usual = middleOf(space, (parameter) => usualPosition(parameter) ?? random());
+  const others = Array.from({ length: middles }, () => middleOf(space, random));
+  const middle = [usual, ...others].find((values) => untried.has(values));
+  if (middle !== undefined) return { values: middle, sampler: 'middle' };
   const points = sobolPoints(startUpPoints, space.parameters.length, random);
   return named(
     'sobol',
@@ -104,17 +104,25 @@ function startUp(space: SearchSpace, count: number, untried: Untried, random: Ra
   );
 }
 
+/** Points of which the first that may be tried is taken: in the middle of all scales, and anywhere. */
+const middles = 4;
+const startUpPoints = 16;
+
+function middleOf(space: SearchSpace, positionOf: (parameter: Parameter) => number): Values {
+  return toValues(
+    space,
+    space.parameters.map((parameter) => (isScale(parameter) ? 0.5 : positionOf(parameter))),
+  );
+}
+
 /** Choices that most networks train well with. */
 const usualChoices = /^(adam|relu|he_(normal|uniform))$/i;
 
 function usualPosition(parameter: Parameter): number | undefined {
-  if (parameter.type !== 'categorical' || isScale(parameter)) return undefined;
-  const usual = parameter.choices.find((choice) => typeof choice === 'string' && usualChoices.test(choice));
+  const choices = parameter.type === 'categorical' ? parameter.choices : [];
+  const usual = choices.find((choice) => typeof choice === 'string' && usualChoices.test(choice));
   return usual === undefined ? undefined : encode(parameter, usual);
 }
-
-/** Points of which the first that may be tried is taken. */
-const startUpPoints = 16;
 
 /** The point with the highest expected improvement for its price over the best trial of this study. */
 function suggestByProcess(

@@ -99,7 +99,7 @@ export const histories: fc.Arbitrary<{ readonly space: SearchSpace; readonly his
               ...space.parameters.map((parameter) => fc.oneof({ weight: 4, arbitrary: legalValue(parameter) }, value)),
             )
             .map((found) => Object.fromEntries(space.parameters.map(({ name: key }, i) => [key, found[i] ?? 0]))),
-          state: fc.constantFrom('completed' as const, 'completed' as const, 'failed' as const, 'running' as const),
+          state: fc.constantFrom(...(['completed', 'completed', 'pruned', 'failed', 'running'] as const)),
           metric: fc.oneof(
             { weight: 4, arbitrary: fc.integer({ min: 0, max: 1000 }).map((figure) => figure / 1000) },
             fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 1e300, undefined),

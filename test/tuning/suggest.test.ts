@@ -237,8 +237,8 @@ describe('a search', () => {
 
   it('explores first, and then follows what it has learned', () => {
     const trials = search(space, accuracy, 8, 'a');
-    const samplers = [0, 1, 2, 8].map((count) => suggest(space, trials.slice(0, count), 'b')?.sampler);
-    assert.deepEqual(samplers, ['middle', 'sobol', 'gp', 'gp']);
+    const samplers = [0, 2, 3, 8].map((count) => suggest(space, trials.slice(0, count), 'b')?.sampler);
+    assert.deepEqual(samplers, ['middle', 'middle', 'gp', 'gp']);
   });
 
   it('leaves the region in which trials fail', () => {
@@ -258,4 +258,130 @@ describe('a search', () => {
     });
     assert.notEqual(suggest(space, failed, 'a'), undefined);
   });
+});
+
+describe('the start of a search', () => {
+  it('is the middle of all scales with familiar choices, and then with others', () => {
+    const space: SearchSpace = {
+      parameters: [
+        { name: 'learning_rate', type: 'float', low: 1e-4, high: 1e-2, log: true },
+        { name: 'filters', type: 'categorical', choices: [64, 16, 32] },
+        { name: 'optimizer', type: 'categorical', choices: ['sgd', 'adam', 'rmsprop'] },
+      ],
+    };
+    const first = suggest(space, [], 'a')?.values ?? {};
+    assert.deepEqual(first, { learning_rate: 0.001, filters: 32, optimizer: 'adam' });
+    const second = suggest(space, [completed(0, first, 0.1)], 'a')?.values;
+    assert.deepEqual({ ...second, optimizer: '' }, { ...first, optimizer: '' });
+    assert.notEqual(second?.optimizer, 'adam');
+  });
+
+  it('goes on while all trials reach the same, since that tells nothing', () => {
+    const space: SearchSpace = { parameters: [{ name: 'x', type: 'float', low: 0, high: 1 }] };
+    const history = Array.from({ length: 7 }, (_, number) => completed(number, { x: number / 10 }, 0.1));
+    assert.equal(suggest(space, history, 'a')?.sampler, 'sobol');
+  });
+
+  it('is spared where earlier studies tell enough, and their values may come again', () => {
+    const space: SearchSpace = { parameters: [{ name: 'x', type: 'float', low: 0, high: 1 }] };
+    const earlier = [0, 0.2, 0.4, 0.6, 0.8, 1].map((x, i) => ({
+      ...completed(-1 - i, { x }, 1 - (x - 0.8) ** 2),
+      weight: 0.3,
+    }));
+    const first = suggest(space, [completed(0, { x: 0.1 }, 0.5)], 'a', { earlier });
+    assert.equal(first?.sampler, 'gp');
+    assert.ok(Math.abs(Number(first?.values.x) - 0.8) < 0.2, JSON.stringify(first));
+    const choice: SearchSpace = { parameters: [{ name: 'x', type: 'categorical', choices: ['a', 'b'] }] };
+    const known = [completed(-1, { x: 'a' }, 0.9), completed(-2, { x: 'b' }, 0.1), completed(-3, { x: 'b' }, 0.2)];
+    assert.deepEqual(suggest(choice, [completed(0, { x: 'b' }, 0.1)], 'a', { earlier: known })?.values, { x: 'a' });
+  });
+});
+
+describe('a sampler that is asked for', () => {
+  const space: SearchSpace = {
+    parameters: [
+      { name: 'blocks', type: 'int', low: 1, high: 2 },
+      { name: 'filters_2', type: 'int', low: 8, high: 9, when: { parameter: 'blocks', atLeast: 2 } },
+      { name: 'dropout', type: 'float', low: 0, high: 0.5 },
+    ],
+  };
+
+  it('grid goes through all combinations in order, the last parameter first, and ends', () => {
+    const history: Trial[] = [];
+    for (;;) {
+      const found = suggest(space, history, `${history.length}`, { sampler: 'grid' });
+      if (found?.sampler !== 'grid' || history.length === 15) break;
+      history.push(completed(history.length, found.values, 0.5));
+    }
+    assert.equal(history.length, 15);
+    assert.deepEqual(
+      history.slice(0, 6).map(({ values }) => values),
+      [0, 0.125, 0.25, 0.375, 0.5]
+        .map((dropout): Values => ({ blocks: 1, dropout }))
+        .concat([{ blocks: 2, filters_2: 8, dropout: 0 }]),
+    );
+  });
+
+  it('random takes no notice of the metrics', () => {
+    const good = [completed(0, { blocks: 1, dropout: 0 }, 1), completed(1, { blocks: 1, dropout: 0.1 }, 0)];
+    const bad = good.map((trial) => ({ ...trial, metric: 0.3 }));
+    const [a, b] = [good, bad].map((history) => suggest(space, history, 'a', { sampler: 'random' }));
+    assert.deepEqual(a, b);
+    assert.equal(a?.sampler, 'random');
+  });
+
+  it('tpe comes near the best of a simple function, with a parameter that is not always there', () => {
+    const reached = ['a', 'b', 'c', 'd', 'e'].map((seed) => {
+      const history: Trial[] = [];
+      for (let number = 0; number < 60; number += 1) {
+        const found = suggest(space, history, `${seed}/${number}`, { sampler: 'tpe' });
+        const values = found?.values ?? {};
+        assert.equal(found?.sampler, number < 10 ? found?.sampler : 'tpe');
+        const metric = (values.blocks === 2 ? 1 : 0.5) - (Number(values.dropout) - 0.2) ** 2;
+        history.push(completed(number, values, metric));
+      }
+      return Math.max(...history.map(({ metric }) => metric ?? 0));
+    });
+    assert.ok(
+      reached.every((metric) => metric > 0.9995),
+      `${reached}`,
+    );
+  });
+
+  it('by itself, tpe follows the process after 150 trials', () => {
+    const history = Array.from({ length: 151 }, (_, number) =>
+      completed(number, { blocks: 1, dropout: number / 400 }, number / 151),
+    );
+    assert.equal(suggest(space, history.slice(1), 'a')?.sampler, 'gp');
+    assert.equal(suggest(space, history, 'a')?.sampler, 'tpe');
+  });
+});
+
+it('of two numbers of epochs that promise the same, the cheaper is tried', () => {
+  const space: SearchSpace = {
+    parameters: [
+      { name: 'epochs', type: 'int', low: 1, high: 50 },
+      { name: 'learning_rate', type: 'float', low: 1e-4, high: 1e-1, log: true },
+    ],
+  };
+  const history = [2, 10, 20, 30, 40, 50].map((epochs, number): Trial => {
+    const values = { epochs, learning_rate: [1e-3, 3e-3, 1e-4, 1e-2, 3e-2, 1e-1][number] ?? 0 };
+    return {
+      ...completed(number, values, 0.5 - 0.1 * Math.abs(Math.log10(values.learning_rate) + 2)),
+      seconds: epochs,
+    };
+  });
+  const free = history.map(({ seconds: _, ...trial }) => trial);
+  const epochs = (trials: readonly Trial[]) =>
+    ['a', 'b', 'c'].map((seed) => Number(suggest(space, trials, seed)?.values.epochs)).reduce((a, b) => a + b);
+  assert.ok(epochs(history) < epochs(free), `${epochs(history)} ${epochs(free)}`);
+});
+
+it('values that are being trained are not suggested again, nor what lies beside them', () => {
+  const space: SearchSpace = { parameters: [{ name: 'x', type: 'float', low: 0, high: 1 }] };
+  const history = [0, 0.3, 0.6, 1].map((x, number) => completed(number, { x }, 1 - (x - 0.5) ** 2));
+  const next = suggest(space, history, 'a')?.values ?? {};
+  const running: Trial = { number: 4, values: next, state: 'running' };
+  const other = suggest(space, [...history, running], 'a')?.values ?? {};
+  assert.ok(Math.abs(Number(other.x) - Number(next.x)) > 0.02, `${next.x} ${other.x}`);
 });
