@@ -3,6 +3,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import type { Config } from './config.js';
 import { commandFile, isSettableVariable } from './python/command-file.js';
+import { samplers } from './tuning/suggest.js';
 import { bytes, seconds } from './units.js';
 import { explainIssues } from './zod-issues.js';
 
@@ -82,6 +83,7 @@ export const repositoryConfigSchema = z.strictObject({
       patience: z.int().min(1).optional(),
     })
     .prefault({}),
+  sampler: z.enum(samplers).default('auto'),
   pruning: onOrOff(true),
   confirm: onOrOff(false),
   notify: z.strictObject({ on: z.array(z.enum(notifications)).default([...notifications]) }).prefault({}),

@@ -63,9 +63,9 @@ it('lets nothing import the processes', () => {
 });
 
 function mayImport(file: string, folder: string): boolean {
-  return (allowed[folderOf(file)] ?? ['src', 'http', 'store', 'pipeline', 'container', 'git', 'python']).includes(
-    folder,
-  );
+  return (
+    allowed[folderOf(file)] ?? ['src', 'http', 'store', 'pipeline', 'container', 'git', 'python', 'tuning']
+  ).includes(folder);
 }
 
 /** Files directly below src/ share the name `src`. */

@@ -5,6 +5,7 @@ import type { Hyperparameter, Inspection, ProjectFiles } from '../src/python/ins
 import type { RepositoryConfig } from '../src/repository-config.js';
 import { withMeasuredInput } from '../src/tuning/feature-map.js';
 import type { SearchSpace, Values } from '../src/tuning/space.js';
+import type { Sampler } from '../src/tuning/suggest.js';
 import { repositoryConfigIn } from './repository-settings.js';
 
 export interface Project {
@@ -14,6 +15,8 @@ export interface Project {
   readonly space: SearchSpace;
   /** What the person wrote: the values of trial 0. */
   readonly values: Values;
+  /** What suggests the values of the trials. */
+  readonly sampler: Sampler;
 }
 
 export function inspectRepository(files: ProjectFiles, config: RepositoryConfig): Inspection {
@@ -25,7 +28,8 @@ export function inspectRepository(files: ProjectFiles, config: RepositoryConfig)
 
 /** @param inputShape what a training saw of its input: lengths of its axes, channels last */
 export function readProject(files: ProjectFiles, inputShape?: readonly number[]): Project {
-  const { main, hyperparameters, featureMaps } = inspectRepository(files, repositoryConfigIn(files));
+  const config = repositoryConfigIn(files);
+  const { main, hyperparameters, featureMaps } = inspectRepository(files, config);
   return {
     files,
     main,
@@ -35,6 +39,7 @@ export function readProject(files: ProjectFiles, inputShape?: readonly number[])
       featureMaps: withMeasuredInput(featureMaps, inputShape),
     },
     values: Object.fromEntries(hyperparameters.map(({ name, value }) => [name, value])),
+    sampler: config.sampler,
   };
 }
 

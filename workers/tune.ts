@@ -92,6 +92,7 @@ async function tryNext(stage: TuneStage): Promise<StageOutcome> {
   const suggestion = await suggestInThread(project.space, study.trials.map(toHistory), seed, {
     mode: study.mode,
     earlier,
+    sampler: project.sampler,
   });
   if (suggestion === undefined) return restoreBest(stage, 'every combination has been tried');
 

@@ -40,6 +40,7 @@ export function initialConfig(inspection: Inspection, { target, budget }: StudyD
     `#  patience: ${budget.patience}`,
     '',
     '# Whether trials that can hardly become the best are stopped while they train.',
+    '#sampler: auto',
     '#pruning: on',
     '',
     '# Whether a trial that reaches the target is trained once more, with another seed, before the study ends.',

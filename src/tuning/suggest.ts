@@ -78,7 +78,7 @@ export function suggest(
     const isTold = scored.some(({ score }) => score !== scored[0]?.score);
     const enough = sampler === 'tpe' ? startUpTrialsOfTpe : startUpTrials;
     if (all.length < enough || !isTold) return startUp(space, untried, random);
-    const isTpe = sampler === 'tpe' || (sampler === 'auto' && scored.length > mostForProcess);
+    const isTpe = sampler === 'tpe' || (sampler === 'auto' && history.length > mostForProcess);
     if (isTpe) return named('tpe', suggestByTpe(space, scored, untried, random));
     return named('gp', suggestByProcess(space, scored, untried, random));
   }

@@ -354,6 +354,8 @@ describe('a sampler that is asked for', () => {
     );
     assert.equal(suggest(space, history.slice(1), 'a')?.sampler, 'gp');
     assert.equal(suggest(space, history, 'a')?.sampler, 'tpe');
+    const earlier = history.map((trial) => ({ ...trial, number: -1 - trial.number, weight: 0.3 }));
+    assert.equal(suggest(space, history.slice(0, 5), 'a', { earlier })?.sampler, 'gp');
   });
 });
 
