@@ -21,14 +21,14 @@ interface Candidate {
 }
 
 /** Points all over the space, and around each promising point. */
-const spread = 1024;
+const spread = 2048;
 const around = 50;
 /** Deviation of the points around a promising one, in units of the unit interval, and how many of its positions differ. */
 const aroundDeviation = 0.2;
 const changedAxes = 1.5;
 const leastChanged = 0.3;
 /** Of the best candidates, those are climbed from that lie apart by this much on an axis. */
-const climbs = 8;
+const climbs = 12;
 const apart = 0.05;
 /** Steps of a climb along an axis, halved from the first to the last. */
 const firstStep = 0.1;

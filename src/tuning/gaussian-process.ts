@@ -28,6 +28,8 @@ export interface Prediction {
 export interface GaussianProcess {
   /** Mean and deviation in units of the scores. */
   predict(point: Point): Prediction;
+  /** The mean alone, which costs far less. */
+  mean(point: Point): number;
   /** One per axis, in units of the unit interval: the shorter, the more the axis matters. */
   readonly lengthScales: readonly number[];
   /** Variance of the noise in units of the scores' variance. */
@@ -40,12 +42,14 @@ export interface GaussianProcess {
  */
 const lengthScalePrior = { median: 2 / 3, deviation: 1 };
 const variancePrior = { median: 1, deviation: 0.5 };
-const noisePrior = { median: 1e-3, deviation: 1.5 };
+const noisePrior = { median: 1e-4, deviation: 2.5 };
 
 /** Steps of the search for the hyperparameters, for each of its starts. */
 const mostIterations = 40;
 /** Keeps the matrix positive definite where two observations are the same. */
 const jitter = 1e-6;
+/** Rounding must not make the deviation zero. */
+const leastVariance = 1e-12;
 
 /** Fits the process: length scales, variance and noise are those of the highest posterior density (MAP). */
 export function fitGaussianProcess(
@@ -71,26 +75,33 @@ export function fitGaussianProcess(
   return {
     lengthScales: [...lengths],
     noise: Math.exp(best.point[axes + 1] ?? 0),
+    mean(point) {
+      return dot(covariancesWith(point), weights);
+    },
     predict(point) {
-      const covariances = new Float64Array(size);
-      let mean = 0;
-      for (let i = 0; i < size; i += 1) {
-        const other = points[i] as Point;
-        let squared = 0;
-        for (let axis = 0; axis < axes; axis += 1) {
-          const scaled = difference(point, other, axis, distances) * (inverseLengths[axis] as number);
-          squared += scaled * scaled;
-        }
-        const covariance = variance * matern(Math.sqrt(5 * squared));
-        covariances[i] = covariance;
-        mean += covariance * (weights[i] as number);
-      }
+      const covariances = covariancesWith(point);
       const solved = solveLower(lower, covariances);
-      let explained = 0;
-      for (let i = 0; i < size; i += 1) explained += (solved[i] as number) ** 2;
-      return { mean, deviation: Math.sqrt(Math.max(variance - explained, 1e-12)) };
+      const explained = dot(solved, solved);
+      return {
+        mean: dot(covariances, weights),
+        deviation: Math.sqrt(Math.max(variance - explained, leastVariance)),
+      };
     },
   };
+
+  function covariancesWith(point: Point): Float64Array {
+    const covariances = new Float64Array(size);
+    for (let i = 0; i < size; i += 1) {
+      const other = points[i] as Point;
+      let squared = 0;
+      for (let axis = 0; axis < axes; axis += 1) {
+        const scaled = difference(point, other, axis, distances) * (inverseLengths[axis] as number);
+        squared += scaled * scaled;
+      }
+      covariances[i] = variance * matern(Math.sqrt(5 * squared));
+    }
+    return covariances;
+  }
 
   /** Rasmussen and Williams, equations 5.8 and 5.9, with the logarithms of the hyperparameters as variables. */
   function negativeLogPosterior(hyper: Float64Array): Evaluation {
@@ -176,4 +187,10 @@ function squaredDistances(points: readonly Point[], distances: readonly Distance
 function difference(a: Point, b: Point, axis: number, distances: readonly Distance[]): number {
   const apart = (a[axis] as number) - (b[axis] as number);
   return distances[axis] === 'equality' && apart !== 0 ? 1 : apart;
+}
+
+function dot(a: Float64Array, b: Float64Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i += 1) sum += (a[i] as number) * (b[i] as number);
+  return sum;
 }

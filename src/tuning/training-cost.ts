@@ -30,5 +30,5 @@ export function logSecondsOf(space: SearchSpace, history: readonly Trial[]): ((p
     })),
     distancesOf(space),
   );
-  return (point) => mean + deviation * process.predict(point).mean;
+  return (point) => mean + deviation * process.mean(point);
 }
