@@ -143,7 +143,9 @@ function suggestByProcess(
     scored.map(({ trial }) => trial),
   );
   const ranked = observations.toSorted((a, b) => b.score - a.score);
-  const best = Math.max(...scored.filter(({ isMeasured }) => isMeasured).map(({ score }) => score));
+  // What an earlier study or a guess says to be the best still has to be reached.
+  const sure = scored.filter(({ isMeasured, uncertainty }) => isMeasured && uncertainty === 0);
+  const best = Math.max(...(sure.length > 0 ? sure : scored).map(({ score }) => score));
   return searchAcquisition(
     {
       space,

@@ -359,6 +359,17 @@ describe('a sampler that is asked for', () => {
   });
 });
 
+it('goes on when every trial but one was stopped early, and when all were', () => {
+  const space: SearchSpace = { parameters: [{ name: 'x', type: 'float', low: 0, high: 1 }] };
+  const pruned = [0, 0.3, 0.6, 1].map(
+    (x, number): Trial => ({ number, values: { x }, state: 'pruned', metric: 1 - (x - 0.5) ** 2, curve: [0.5] }),
+  );
+  for (const history of [pruned, [...pruned, completed(4, { x: 0.9 }, 0.4)]]) {
+    const x = Number(suggest(space, history, 'a')?.values.x);
+    assert.ok(x > 0.3 && x < 0.7, `${x}`);
+  }
+});
+
 it('of two numbers of epochs that promise the same, the cheaper is tried', () => {
   const space: SearchSpace = {
     parameters: [
