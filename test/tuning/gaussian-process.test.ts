@@ -117,3 +117,13 @@ it('the length scale of an axis that matters is shorter', () => {
   const [along = 0, across = 0] = fit(points, observed, ['difference', 'difference']).lengthScales;
   assert.ok(across > 3 * along, `${along} ${across}`);
 });
+
+it('the noise is found: none in a smooth curve, and much in one that is shaken', () => {
+  const random = seededRandom('shaken');
+  const points = grid(30);
+  const smooth = points.map(([x = 0]) => Math.sin(5 * x));
+  const shaken = smooth.map((value) => value + 0.7 * (random() + random() - 1));
+  const [none, much] = [smooth, shaken].map((curve) => fit(points, standardise(curve), ['difference']).noise);
+  assert.ok((none ?? 1) < 1e-3, `${none}`);
+  assert.ok((much ?? 0) > 0.05 && (much ?? 0) < 0.5, `${much}`);
+});
