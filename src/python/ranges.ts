@@ -268,15 +268,3 @@ export function withinRange(parameter: Parameter, value: ParameterValue): Parame
   }
   return typeof value === 'number' ? Math.min(Math.max(value, parameter.low), parameter.high) : value;
 }
-
-/**
- * A suggested value as a person would write it: floats of a continuous range with three significant digits, still
- * within the range. Everything else is returned as it is.
- */
-export function tidyValue(parameter: Parameter, value: ParameterValue): ParameterValue {
-  if (parameter.type !== 'float' || parameter.step !== undefined || typeof value !== 'number') {
-    return value;
-  }
-  const tidy = Number(value.toPrecision(3));
-  return Math.min(Math.max(tidy, parameter.low), parameter.high);
-}

@@ -6,7 +6,6 @@ import { inspectProject } from '../../src/python/inspect.js';
 import type { Hyperparameter } from '../../src/python/inspection.js';
 import { formatLiteral } from '../../src/python/literals.js';
 import { formatYaml } from '../../src/python/parameter-files.js';
-import { tidyValue } from '../../src/python/ranges.js';
 import type { ParameterValue, Values } from '../../src/tuning/space.js';
 import { readFixtures } from './fixtures.js';
 
@@ -126,14 +125,5 @@ describe('a number in YAML', () => {
     assert.equal(formatYaml(0.002, '0.001'), '0.002');
     assert.equal(formatYaml(64, '32'), '64');
     assert.equal(formatYaml(1, '0.5'), '1.0');
-  });
-});
-
-describe('a suggested value', () => {
-  it('is rounded to three digits within its range', () => {
-    const parameter = { name: 'lr', type: 'float', low: 1e-4, high: 0.01234, log: true } as const;
-    assert.equal(tidyValue(parameter, 0.00123456), 0.00123);
-    assert.equal(tidyValue(parameter, 0.012339), 0.0123);
-    assert.equal(tidyValue(parameter, 0.0001), 0.0001);
   });
 });
