@@ -10,12 +10,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   tuning: [],
   python: ['tuning'],
   pipeline: ['tuning'],
+  threads: ['pipeline', 'tuning'],
   notify: ['pipeline'],
   store: ['pipeline', 'tuning'],
   git: ['pipeline', 'src'],
   container: ['pipeline', 'src'],
-  http: ['container', 'git', 'pipeline', 'store', 'src'],
-  workers: ['container', 'git', 'notify', 'pipeline', 'python', 'store', 'tuning', 'src'],
+  http: ['container', 'git', 'pipeline', 'store', 'threads', 'src'],
+  workers: ['container', 'git', 'notify', 'pipeline', 'python', 'store', 'threads', 'tuning', 'src'],
 };
 
 /** The processes: they put the parts together, and nothing imports them. */

@@ -9,10 +9,10 @@ import { describeChange } from '../src/pipeline/commit-message.js';
 import type { Incident } from '../src/pipeline/incident.js';
 import { describeEarlyStop, type Person, type Run, type StageName, warningsOf } from '../src/pipeline/run.js';
 import { bestTrial, type Study } from '../src/pipeline/study.js';
-import { summarise } from '../src/pipeline/study-summary.js';
 import type { Notification } from '../src/repository-config.js';
 import { swapBuildOutcome } from '../src/store/build-outcomes.js';
 import { getRun } from '../src/store/runs.js';
+import { summariseInThread } from '../src/threads/summary.js';
 import { mirrorOf, runUrl, type WorkerContext } from './context.js';
 import { repositoryConfigIn } from './repository-settings.js';
 
@@ -70,7 +70,7 @@ export async function announceTargetReached(context: WorkerContext, run: Run, st
   const first = study.trials[0]?.values ?? {};
   const { first: once, second: again } = winner.confirmation ?? {};
   const mail = mails.targetReachedMail({
-    ...facts(context, run, study),
+    ...(await facts(context, run, study)),
     metric: winner.metric.value,
     sha: winner.sha,
     change: study.trials.length === 1 ? '' : describeChange(first, winner.values),
@@ -88,7 +88,7 @@ export async function announceBudgetEnded(
 ): Promise<void> {
   const best = bestTrial(study);
   const mail = mails.budgetEndedMail({
-    ...facts(context, run, study),
+    ...(await facts(context, run, study)),
     warnings: await trialWarnings(context, run, best?.run),
     reason,
     ...(best === undefined ? {} : { best: { trial: best.number, metric: best.metric.value, sha: best.sha } }),
@@ -141,13 +141,13 @@ function about(context: WorkerContext, run: Run): mails.Subject {
   return { repository: run.repository, branch: run.branch, url: runUrl(context, run), warnings: warningsOf(run) };
 }
 
-function facts(context: WorkerContext, run: Run, study: Study): StudyFacts {
+async function facts(context: WorkerContext, run: Run, study: Study): Promise<StudyFacts> {
   return {
     ...about(context, run),
     url: `${context.config.server.url}/api/studies/${study.id}`,
     metricName: bestTrial(study)?.metric.name ?? run.metric?.name ?? 'metric',
     target: study.target,
-    summary: summarise(study),
+    summary: await summariseInThread(study),
     trials: study.trials.map((trial, i) => ({
       number: trial.number,
       change: i === 0 ? 'as pushed' : describeChange(study.trials[i - 1]?.values ?? {}, trial.values),

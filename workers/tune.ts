@@ -21,6 +21,7 @@ import {
 import { describeLatestTrial, describeOutcome, recordRun, trialStateOf } from '../src/pipeline/trial-outcome.js';
 import { newId } from '../src/store/start-run.js';
 import { getStudy, updateStudy } from '../src/store/studies.js';
+import { suggestInThread } from '../src/threads/suggestion.js';
 import { announceBudgetEnded, announceTargetReached } from './announce.js';
 import { preparePush, pushPending, type TuneStage } from './bot-push.js';
 import { mirrorOf, now, type WorkerContext } from './context.js';
@@ -28,7 +29,6 @@ import { earlierTrialsOf } from './earlier-trials.js';
 import { readProject } from './project.js';
 import { StageFailure, type StageOutcome } from './stage.js';
 import { startConfirmation, startTrial } from './study-runs.js';
-import { suggestInThread } from './suggestion.js';
 
 export async function tune(context: WorkerContext, run: Run): Promise<StageOutcome> {
   const { redis } = context.store;

@@ -6,9 +6,10 @@ import { type Config, findRepository } from '../config.js';
 import { credentialSource } from '../git/credentials.js';
 import { bestTrial, isOpen, lastCommit, type Study } from '../pipeline/study.js';
 import { extendStudy, pauseStudy, resumeStudy, StudyControlError } from '../pipeline/study-control.js';
-import { type StudySummary, summarise } from '../pipeline/study-summary.js';
+import type { StudySummary } from '../pipeline/study-summary.js';
 import { controlStudy } from '../store/control-study.js';
 import { branchStudy, getStudy } from '../store/studies.js';
+import { summariseInThread } from '../threads/summary.js';
 import { isRefused } from './authorization.js';
 import { askForHead } from './remote-branch.js';
 import { runUrl, studyUrl } from './urls.js';
@@ -32,7 +33,7 @@ export async function studyRoutes(app: FastifyInstance, { config, store }: Route
   app.get<StudyParams>('/api/studies/:id', async (request, reply) => {
     const study = await getStudy(store.redis, request.params.id);
     if (study === undefined) return noStudy(reply, request.params.id);
-    return presentStudy(config, study, summaryOf(study));
+    return presentStudy(config, study, await summaryOf(study));
   });
 
   app.post<StudyParams>('/api/studies/:id/pause', async (request, reply) => {
@@ -65,7 +66,7 @@ export async function studyRoutes(app: FastifyInstance, { config, store }: Route
       // What the study's own state forbids is said before its host is asked.
       if (!isOpen(study) && isOpen(transition(study))) await assertBranchIsOurs(study);
       const changed = await controlStudy(store, study, transition);
-      return presentStudy(config, changed, summaryOf(changed));
+      return presentStudy(config, changed, await summaryOf(changed));
     } catch (error) {
       if (error instanceof StudyControlError) return reply.code(409).send({ error: error.message });
       throw error;
@@ -100,13 +101,14 @@ function now(): string {
 /** Studies are looked at every few seconds while they run, and a summary takes longer than all the rest of an answer. */
 const rememberedSummaries = 100;
 
-function rememberingSummaries(): (study: Study) => StudySummary {
-  const known = new Map<string, { readonly trials: string; readonly summary: StudySummary }>();
+function rememberingSummaries(): (study: Study) => Promise<StudySummary> {
+  const known = new Map<string, { readonly trials: string; readonly summary: Promise<StudySummary> }>();
   return (study) => {
     const trials = JSON.stringify([study.space, study.trials]);
     const before = known.get(study.id);
     if (before?.trials === trials) return before.summary;
-    const summary = summarise(study);
+    const summary = summariseInThread(study);
+    summary.catch(() => known.delete(study.id));
     known.delete(study.id);
     known.set(study.id, { trials, summary });
     const [oldest] = known.keys();

@@ -3,10 +3,10 @@
  * in the thread, and the longest delay in the main thread meanwhile.
  */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { suggestInThread } from '../../src/threads/suggestion.js';
 import { normal, type Random, seededRandom } from '../../src/tuning/random.js';
 import { decode, type Parameter, type SearchSpace, type Values } from '../../src/tuning/space.js';
 import type { Trial } from '../../src/tuning/suggest.js';
-import { suggestInThread } from '../../workers/suggestion.js';
 
 /** Trials known, and the seconds that a suggestion may take then. */
 const sizes = [

@@ -2,7 +2,7 @@
  * How many trials the tuner needs, beside Optuna's: trials to a target on a table of real CNN trainings, and what is
  * left to the best value of known functions after 50 trials. `--seeds=N` sets the number of searches of each kind.
  */
-import { inThread, threadFile } from '../../workers/thread.js';
+import { inThread, threadFile } from '../../src/threads/thread.js';
 import { findOptuna, type Optuna, type OptunaSampler, runOptuna } from './tuner/optuna-oracle.js';
 import { digitsProblem, functions, type KnownProblem, type Problem } from './tuner/problems.js';
 import type { SearchOptions } from './tuner/search.js';

@@ -1,5 +1,5 @@
 /** Runs in a thread of the tuner's benchmark. */
-import { answerCalls } from '../../../workers/thread.js';
+import { answerCalls } from '../../../src/threads/thread.js';
 import { digitsProblem, functions } from './problems.js';
 import { type SearchOptions, search } from './search.js';
 

@@ -1,5 +1,5 @@
 /** Suggestions beside the event loop: one of a long study takes seconds, and the worker has heartbeats to send. */
-import type { suggest } from '../src/tuning/suggest.js';
+import type { suggest } from '../tuning/suggest.js';
 import { inThread, threadFile } from './thread.js';
 
 /** {@link suggest}, in a thread. Rejects with what it throws as the cause. */

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { suggestInThread } from '../../src/threads/suggestion.js';
 import type { SearchSpace } from '../../src/tuning/space.js';
 import { suggest, type Trial } from '../../src/tuning/suggest.js';
-import { suggestInThread } from '../../workers/suggestion.js';
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'];
 const space: SearchSpace = { parameters: names.map((name) => ({ name, type: 'float', low: 0, high: 1 })) };

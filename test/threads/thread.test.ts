@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
-import { inThread } from '../../workers/thread.js';
+import { inThread } from '../../src/threads/thread.js';
 
-const file = new URL('./threads/moody.ts', import.meta.url);
+const file = new URL('./moody.ts', import.meta.url);
 
 describe('a function in a thread', () => {
   it('answers calls that are made at the same time, each with its own result', async () => {
@@ -42,7 +42,7 @@ describe('a function in a thread', () => {
 
   it('keeps a process alive until its answer is there, and no longer', () => {
     const script = `
-      import { inThread } from ${JSON.stringify(new URL('../../workers/thread.ts', import.meta.url).href)};
+      import { inThread } from ${JSON.stringify(new URL('../../src/threads/thread.ts', import.meta.url).href)};
       const moody = inThread(new URL(${JSON.stringify(file.href)}));
       moody('last').then((mood) => console.log(mood));
     `;

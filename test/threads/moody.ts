@@ -1,5 +1,5 @@
 /** A thread for tests: it does what it is told. */
-import { answerCalls } from '../../../workers/thread.js';
+import { answerCalls } from '../../src/threads/thread.js';
 
 answerCalls((mood: string) => {
   if (mood === 'throw') throw new RangeError('out of mood');
