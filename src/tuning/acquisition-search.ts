@@ -32,7 +32,7 @@ const climbs = 12;
 const apart = 0.05;
 /** Steps of a climb along an axis, halved from the first to the last. */
 const firstStep = 0.1;
-const lastStep = 2e-4;
+const lastStep = 5e-5;
 /** An axis with so few positions is gone through as a whole. */
 const fewPositions = 16;
 /** A smaller gain is rounding. */

@@ -42,12 +42,12 @@ export interface GaussianProcess {
  */
 const lengthScalePrior = { median: 2 / 3, deviation: 1 };
 const variancePrior = { median: 1, deviation: 0.5 };
-const noisePrior = { median: 1e-4, deviation: 2.5 };
+const noisePrior = { median: 1e-5, deviation: 2.5 };
 
 /** Steps of the search for the hyperparameters, for each of its starts. */
 const mostIterations = 40;
 /** Keeps the matrix positive definite where two observations are the same. */
-const jitter = 1e-6;
+const jitter = 1e-8;
 /** Rounding must not make the deviation zero. */
 const leastVariance = 1e-12;
 

@@ -65,8 +65,12 @@ export function isFeasible(space: SearchSpace, values: Values): boolean {
   return (space.featureMaps ?? []).every((map) => survives(map, values));
 }
 
-/** Significant digits of a suggested float: enough for any learning rate, and readable in a commit. */
-const floatDigits = 3;
+/**
+ * Significant digits of a suggested float, so that it can be read in a commit: three are within half a per cent, which is
+ * enough for a learning rate; on a linear scale they could be a hundredth of the range.
+ */
+const logDigits = 3;
+const linearDigits = 4;
 
 /** Two values are the same when they are written the same. */
 export function valueKey(value: ParameterValue | undefined): string {
@@ -97,7 +101,7 @@ export function decode(parameter: Parameter, position: number): ParameterValue {
   const value =
     parameter.log === true ? Math.exp(Math.log(start) + unit * Math.log(end / start)) : start + unit * (end - start);
   if (parameter.type === 'float' && parameter.step === undefined) {
-    return Math.min(Math.max(Number(value.toPrecision(floatDigits)), low), high);
+    return Math.min(Math.max(Number(value.toPrecision(parameter.log === true ? logDigits : linearDigits)), low), high);
   }
   const step = parameter.step ?? 1;
   const steps = Math.min(Math.max(Math.round((value - low) / step), 0), Math.floor((high - low) / step + 1e-9));

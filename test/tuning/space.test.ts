@@ -42,7 +42,7 @@ describe('a position of the unit interval', () => {
 
   it('halves a logarithmic range at the geometric mean, and a linear one at the arithmetic', () => {
     assert.equal(decode(learningRate, 0.5), 0.00316);
-    assert.equal(decode({ ...learningRate, log: false }, 0.5), 0.0501);
+    assert.equal(decode({ ...learningRate, log: false }, 0.5), 0.05005);
   });
 
   it('gives each choice an equal part', () => {
