@@ -1,16 +1,8 @@
 /** What is wrong with a search space before the first trial: how much of it can be tried at all. Pure. */
+import { toValues } from './encoding.js';
 import { seededRandom } from './random.js';
-import {
-  activeValues,
-  countValues,
-  decode,
-  encode,
-  isFeasible,
-  type Parameter,
-  type ParameterValue,
-  type SearchSpace,
-  valueKey,
-} from './space.js';
+import { countValues, isFeasible, type SearchSpace } from './space.js';
+import { combination, gridOf } from './untried.js';
 
 /** A mistake or an oddity in what a person wanted. */
 export interface Finding {
@@ -43,37 +35,17 @@ export function spaceSize(space: SearchSpace): SpaceSize {
 }
 
 function counted(space: SearchSpace, all: number): SpaceSize {
-  const values = space.parameters.map(valuesOf);
-  const seen = new Set<string>();
-  let feasible = 0;
-  for (let index = 0; index < all; index += 1) {
-    let rest = index;
-    const chosen = space.parameters.map(({ name }, i): [string, ParameterValue] => {
-      const options = values[i] ?? [];
-      const value = options[rest % options.length] ?? '';
-      rest = Math.floor(rest / options.length);
-      return [name, value];
-    });
-    const active = activeValues(space, Object.fromEntries(chosen));
-    if (!isFeasible(space, active)) continue;
-    feasible += 1;
-    seen.add(valueKey(space.parameters.map(({ name }) => active[name] ?? '')));
-  }
-  return { combinations: seen.size, isExact: true, share: feasible / all };
-}
-
-function valuesOf(parameter: Parameter): readonly ParameterValue[] {
-  if (parameter.type === 'categorical') return parameter.choices;
-  const { low, step = 1 } = parameter;
-  return Array.from({ length: countValues(parameter) }, (_, i) => decode(parameter, encode(parameter, low + i * step)));
+  const feasible = [...gridOf(space)].filter((values) => isFeasible(space, values));
+  const different = new Set(feasible.map((values) => combination(space, values)));
+  return { combinations: different.size, isExact: true, share: feasible.length / all };
 }
 
 function sampled(space: SearchSpace, all: number): SpaceSize {
   const random = seededRandom('space check');
   let feasible = 0;
   for (let i = 0; i < samples; i += 1) {
-    const drawn = space.parameters.map((parameter) => [parameter.name, decode(parameter, random())]);
-    if (isFeasible(space, activeValues(space, Object.fromEntries(drawn)))) feasible += 1;
+    const position = space.parameters.map(() => random());
+    if (isFeasible(space, toValues(space, position))) feasible += 1;
   }
   const share = feasible / samples;
   return { combinations: share === 0 ? 0 : Math.ceil(all * share), isExact: false, share };

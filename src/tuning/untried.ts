@@ -8,8 +8,8 @@ export interface Untried {
   /** A random combination; undefined when none was met in {@link mostRedraws} draws. */
   draw(random: Random): Values | undefined;
   /**
-   * The first combination in the order of a grid, in which the last parameter changes fastest and floats without steps
-   * take {@link gridLevels} values; undefined when there is none left, or the grid is too large to be gone through.
+   * The first combination of {@link gridOf}; undefined when there is none left, or the grid is too large to be gone
+   * through.
    */
   firstOfGrid(): Values | undefined;
 }
@@ -36,18 +36,23 @@ export function untriedOf(space: SearchSpace, tried: readonly Values[]): Untried
       return undefined;
     },
     firstOfGrid() {
-      const levels = space.parameters.map((parameter) => {
-        const continuous = Array.from({ length: gridLevels }, (_, i) => i / (gridLevels - 1));
-        return positionsOf(parameter, largestGrid) ?? continuous;
-      });
-      const size = levels.reduce((product, { length }) => product * length, 1);
-      for (let index = 0; index < Math.min(size, largestGrid); index += 1) {
-        const values = toValues(space, gridPoint(levels, index));
-        if (has(values)) return values;
-      }
+      for (const values of gridOf(space)) if (has(values)) return values;
       return undefined;
     },
   };
+}
+
+/**
+ * The combinations of a grid, {@link largestGrid} at most, without what means nothing in them: so one may come more than
+ * once, and feasible or not. The last parameter changes fastest, and floats without steps take {@link gridLevels} values.
+ */
+export function* gridOf(space: SearchSpace): Generator<Values> {
+  const levels = space.parameters.map((parameter) => {
+    const continuous = Array.from({ length: gridLevels }, (_, i) => i / (gridLevels - 1));
+    return positionsOf(parameter, largestGrid) ?? continuous;
+  });
+  const size = levels.reduce((product, { length }) => product * length, 1);
+  for (let index = 0; index < Math.min(size, largestGrid); index += 1) yield toValues(space, gridPoint(levels, index));
 }
 
 function gridPoint(levels: readonly (readonly number[])[], index: number): readonly number[] {
@@ -63,7 +68,7 @@ function gridPoint(levels: readonly (readonly number[])[], index: number): reado
 }
 
 /** Two trials are the same when all values that mean something are written the same. */
-function combination(space: SearchSpace, values: Values): string {
+export function combination(space: SearchSpace, values: Values): string {
   const active = activeValues(space, values);
   return space.parameters.map(({ name }) => valueKey(active[name])).join('|');
 }
