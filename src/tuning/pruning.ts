@@ -33,7 +33,7 @@ export interface RunningTrial {
   readonly compared: readonly ComparedTrial[];
 }
 
-/** Finished trials before anything is compared: the usual warm-up of median stopping (Optuna's `n_startup_trials`). */
+/** Finished trials before close values are compared: the usual warm-up of median stopping (Optuna's `n_startup_trials`). */
 const warmUpTrials = 5;
 /** So many of the best trials have to be ahead for that alone to be a reason. */
 const leaders = 8;
@@ -51,6 +51,12 @@ const divergedFactor = 100;
  *   the two largest that were seen, as their end point 2·g₁ − g₂ (Robson and Whitlock 1964, Biometrika 51): the gain of
  *   the next trial may well be larger than all that five trials had.
  *
+ * These three compare values that may be close, and wait until five trials have been trained to their end. From the second
+ * trial on holds a rule that asks for a clear distance:
+ *
+ * - It has had half of its epochs or more, and its best value is still worse than what the best trial had after half as
+ *   many: it learns at less than half the speed.
+ *
  * A training that has reached the target, or is as good as the best trial was by then, is only stopped when it diverges.
  */
 export function reasonToPrune(trial: RunningTrial): string | undefined {
@@ -61,25 +67,29 @@ export function reasonToPrune(trial: RunningTrial): string | undefined {
   if (epochs === undefined || curve.length === 0 || curve.length >= epochs) return undefined;
   const compared = trial.compared.map((other) => toRival(other, sign)).filter((rival) => rival !== undefined);
   const finished = compared.filter(isFinished);
-  if (finished.length < warmUpTrials) return undefined;
-
   const own = Math.max(...curve.map((value) => sign * value));
   if (own >= sign * target) return undefined;
   const standings = compared.flatMap((rival) => standing(rival, curve.length, epochs) ?? []);
   if (own >= Math.max(...standings)) return undefined;
   const reached = `its best ${trial.name} of ${shown(sign * own)}`;
-  const middle = median(standings);
-  if (own < middle) {
-    return `${reached} was behind the median of ${shown(sign * middle)} that ${standings.length} earlier trials had by then`;
+  if (finished.length >= warmUpTrials) {
+    const middle = median(standings);
+    if (own < middle) {
+      return `${reached} was behind the median of ${shown(sign * middle)} that ${standings.length} earlier trials had by then`;
+    }
+    const last = lastOfLeaders(finished, curve.length, epochs);
+    if (own < last) {
+      return `${reached} was behind all of the ${leaders} best trials, of which the last had ${shown(sign * last)} by then`;
+    }
+    const gain = largestGain(finished, curve.length, epochs);
+    const best = Math.max(...finished.map(({ final }) => final));
+    if (gain !== undefined && own + gain < best) {
+      return `${reached} would not reach the best of ${shown(sign * best)} even with a gain of ${shown(gain)}, the most that earlier trials let expect from there`;
+    }
   }
-  const last = lastOfLeaders(finished, curve.length, epochs);
-  if (own < last) {
-    return `${reached} was behind all of the ${leaders} best trials, of which the last had ${shown(sign * last)} by then`;
-  }
-  const gain = largestGain(finished, curve.length, epochs);
-  const best = Math.max(...finished.map(({ final }) => final));
-  if (gain === undefined || own + gain >= best) return undefined;
-  return `${reached} would not reach the best of ${shown(sign * best)} even with a gain of ${shown(gain)}, the most that earlier trials let expect from there`;
+  const half = halfTheSpeed(finished, curve.length, epochs);
+  if (half === undefined || own >= half) return undefined;
+  return `${reached} was clearly behind what the best trial had after half as many epochs`;
 }
 
 /** What went wrong with the numbers themselves, as the end of a sentence. */
@@ -136,6 +146,24 @@ function isFinished(rival: Rival): rival is FinishedRival {
 function standing({ bests, epochs, final }: Rival, done: number, ofEpochs: number): number | undefined {
   const place = Math.min(done, Math.ceil((done / ofEpochs) * epochs));
   return bests[place - 1] ?? (final === undefined ? undefined : bests.at(-1));
+}
+
+/**
+ * What a training at half the speed of the best trial would have by now; unknown before half of its epochs. Half of what
+ * the best trial gained in its second half is taken off: where that was little, curves are flat, and so close together
+ * that being behind says nothing about the speed. Of several trials that are the best, the kindest counts.
+ */
+function halfTheSpeed(finished: readonly FinishedRival[], done: number, epochs: number): number | undefined {
+  const place = Math.floor(done / 2);
+  if (finished.length === 0 || place < 1 || done < epochs / 2) return undefined;
+  const most = Math.max(...finished.map(({ final }) => final));
+  const bests = finished.filter(({ final }) => final === most);
+  return Math.min(
+    ...bests.map((best) => {
+      const middle = standing(best, Math.ceil(epochs / 2), epochs) ?? most;
+      return (standing(best, place, epochs) ?? most) - Math.max(most - middle, 0) / 2;
+    }),
+  );
 }
 
 /** What the last of the best trials had by then. Trials with the same result are all among the best or none is. */

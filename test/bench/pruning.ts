@@ -12,7 +12,7 @@ const targets = [0.95, 0.97];
 /** A simulated study with suggestions takes seconds, one at random none. */
 const samplers: readonly Sampler[] = [
   { name: 'random', seeds: 100, mostTrials: 1000, start: randomOrder },
-  { name: 'suggest', seeds: 20, mostTrials: 100, start: suggestions },
+  { name: 'suggest', seeds: 40, mostTrials: 100, start: suggestions },
 ];
 
 interface Sampler {

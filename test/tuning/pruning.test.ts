@@ -104,6 +104,37 @@ describe('a training that is compared', () => {
   });
 });
 
+describe('a training at less than half the speed of the best', () => {
+  const slow = 'its best val_accuracy of 0.1 was clearly behind what the best trial had after half as many epochs';
+
+  it('is stopped from the second trial on, when half of its epochs are through', () => {
+    const compared = [finished(0.4, 0.7, 0.8, 0.9)];
+    assert.equal(reason([0.1], { compared }), undefined);
+    assert.equal(reason([0.1, 0.1], { compared }), slow);
+    assert.equal(reason([0.1, 0.35], { compared }), undefined);
+    assert.equal(reason([0.1, 0.1], { compared, epochs: 5 }), undefined);
+    assert.equal(reason([0.1, 0.1, 0.1], { compared, epochs: 5 }), slow);
+  });
+
+  it('is compared with the best trial alone', () => {
+    const compared = [finished(0.05, 0.1, 0.2, 0.9), finished(0.8, 0.8, 0.8, 0.8)];
+    assert.equal(reason([0.1, 0.1], { compared }), undefined);
+    assert.equal(reason([0.1, 0.1], { compared: [...compared, finished(0.8, 0.8, 0.9, 0.95)] }), slow);
+  });
+
+  it('is not told from one of the same speed where curves are flat', () => {
+    const compared = [finished(0.951, 0.952, 0.953, 0.96)];
+    assert.equal(reason([0.948, 0.949], { compared }), undefined);
+    assert.notEqual(reason([0.94, 0.94], { compared }), undefined);
+  });
+
+  it('is judged the other way round where less is better', () => {
+    const compared = [finished(0.6, 0.3, 0.2, 0.1)];
+    assert.match(reason([0.9, 0.9], { compared, mode: 'min', target: -1 }) ?? '', /of 0.9 was clearly behind/);
+    assert.equal(reason([0.9, 0.65], { compared, mode: 'min', target: -1 }), undefined);
+  });
+});
+
 describe('trials of different lengths', () => {
   it('are compared at the same share of the way where that is kinder', () => {
     // After 4 of 40 epochs the others are where they were after 1 of 4.
@@ -197,13 +228,23 @@ describe('whatever the trials are', () => {
     );
   });
 
-  it('fewer than five that ended are nothing to compare with', () => {
+  it('close values are not compared with fewer than five that ended', () => {
     fc.assert(
       fc.property(running, (trial) => {
         const ended = trial.compared.filter(({ final }) => final !== undefined).slice(0, 4);
         const stopped = trial.compared.filter(({ final }) => final === undefined);
         const target = unreachable[trial.mode];
-        assert.equal(reasonToPrune({ ...trial, target, compared: [...stopped, ...ended] }), undefined);
+        const reason = reasonToPrune({ ...trial, target, compared: [...stopped, ...ended] });
+        assert.match(reason ?? 'after half as many epochs', /after half as many epochs$/);
+      }),
+    );
+  });
+
+  it('those that were stopped are nothing to compare with', () => {
+    fc.assert(
+      fc.property(running, (trial) => {
+        const stopped = trial.compared.filter(({ final }) => final === undefined);
+        assert.equal(reasonToPrune({ ...trial, target: unreachable[trial.mode], compared: stopped }), undefined);
       }),
     );
   });
@@ -227,5 +268,6 @@ describe('whatever the trials are', () => {
     const count = (words: string): number => verdicts.filter((verdict) => verdict?.includes(words)).length;
     assert.ok(count('median') > 20);
     assert.ok(count('even with a gain') > 0);
+    assert.ok(count('half as many') > 0);
   });
 });
