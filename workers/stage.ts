@@ -25,10 +25,16 @@ export class StageFailure extends Error {
   override readonly name = 'StageFailure';
   /** Whether people were told already, by a mail that says more than the general one. */
   readonly announced: boolean;
+  /** What the stage found out all the same, which is kept in the run. */
+  readonly found: Partial<Run>;
 
-  constructor(message: string, options: ErrorOptions & { readonly announced?: boolean } = {}) {
+  constructor(
+    message: string,
+    options: ErrorOptions & { readonly announced?: boolean; readonly found?: Partial<Run> } = {},
+  ) {
     super(message, options);
     this.announced = options.announced ?? false;
+    this.found = options.found ?? {};
   }
 }
 
@@ -134,9 +140,10 @@ async function enqueueNext(context: WorkerContext, run: Run, stage: StageName): 
  */
 async function fail(context: WorkerContext, stage: StageName, run: Run, cause: unknown): Promise<void> {
   const error = cause instanceof Error ? cause.message : String(cause);
+  const found = cause instanceof StageFailure ? cause.found : {};
   const { redis, queues } = context.store;
   if (belongsToStudy(run) && (stage === 'train' || stage === 'evaluate')) {
-    const failed = await updateRun(redis, run.id, (current) => failTrialStage(current, stage, now(), error));
+    const failed = await updateRun(redis, run.id, (current) => failTrialStage(current, stage, now(), error, found));
     await announceStage(context, failed, stage);
     if (!isFinished(failed)) await queues.enqueueStage(run.id, 'tune', run.host ?? context.config.worker.name);
     return;
@@ -147,6 +154,6 @@ async function fail(context: WorkerContext, stage: StageName, run: Run, cause: u
     await updateStudy(redis, run.study, (study) => endStudy(study, 'failed', now(), error));
     await queues.enqueueNotes(run.study);
   }
-  const failed = await updateRun(redis, run.id, (current) => failStage(current, stage, now(), error));
+  const failed = await updateRun(redis, run.id, (current) => failStage(current, stage, now(), error, found));
   await announceStage(context, failed, stage);
 }

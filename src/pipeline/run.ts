@@ -226,9 +226,20 @@ export function failStage(run: Run, stage: StageName, at: string, error: string,
 }
 
 /** Marks the stage of a trial as failed and skips to `tune`, where the study learns of it. The run goes on until then. */
-export function failTrialStage(run: Run, stage: 'train' | 'evaluate', at: string, error: string): Run {
+export function failTrialStage(
+  run: Run,
+  stage: 'train' | 'evaluate',
+  at: string,
+  error: string,
+  found: Partial<Run> = {},
+): Run {
   if (isFinished(run)) return run;
-  const failed = withStage(run, stage, { ...run.stages[stage], state: 'failed', finishedAt: at, error });
+  const failed = withStage({ ...run, ...found }, stage, {
+    ...run.stages[stage],
+    state: 'failed',
+    finishedAt: at,
+    error,
+  });
   return stage === 'train' ? withStage(failed, 'evaluate', { state: 'skipped' }) : failed;
 }
 

@@ -5,6 +5,8 @@ export interface Trial {
   readonly number: number;
   readonly values: Values;
   readonly state: 'completed' | 'failed' | 'pruned' | 'running';
+  /** Of a failed trial, whether it needed more memory than there was. */
+  readonly isTooLarge?: boolean;
   /** Of a pruned trial, what its last epoch reached. */
   readonly metric?: number;
   /** The metric after each epoch; a pruned trial has fewer of them than it would have had. */

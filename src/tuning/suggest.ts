@@ -50,7 +50,7 @@ const promisingTrials = 4;
  *
  * @param history all earlier trials of the study, in any order; values outside of the space count as on its border
  * @param seed of the study and the trial's number
- * @returns undefined when every combination of the space has been tried
+ * @returns undefined when every combination of the space has been tried, or needs as much memory as one that was too large
  */
 export function suggest(
   space: SearchSpace,
@@ -62,6 +62,7 @@ export function suggest(
   const untried = untriedOf(
     space,
     history.map(({ values }) => values),
+    history.filter(({ isTooLarge }) => isTooLarge).map(({ values }) => values),
   );
   const values = model();
   if (values !== undefined) return values;

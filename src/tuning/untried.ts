@@ -1,5 +1,6 @@
-/** Which combinations of values may be suggested: those that can be trained and were not tried. Pure. */
+/** Which combinations of values may be suggested: those that can be trained, as far as is known, and were not tried. Pure. */
 import { positionsOf, toValues } from './encoding.js';
+import { needsAsMuch } from './memory.js';
 import type { Random } from './random.js';
 import { activeValues, isFeasible, type SearchSpace, type Values, valueKey } from './space.js';
 
@@ -20,9 +21,13 @@ const gridLevels = 5;
 /** A larger grid would take seconds. */
 const largestGrid = 100_000;
 
-export function untriedOf(space: SearchSpace, tried: readonly Values[]): Untried {
+/** @param tooLarge of those that were tried, the ones that ran out of memory */
+export function untriedOf(space: SearchSpace, tried: readonly Values[], tooLarge: readonly Values[] = []): Untried {
   const known = new Set(tried.map((values) => combination(space, values)));
-  const has = (values: Values): boolean => !known.has(combination(space, values)) && isFeasible(space, values);
+  const has = (values: Values): boolean =>
+    !known.has(combination(space, values)) &&
+    isFeasible(space, values) &&
+    !tooLarge.some((others) => needsAsMuch(space, values, others));
   return {
     has,
     draw(random) {
