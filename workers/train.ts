@@ -113,18 +113,21 @@ async function judge(
   end: TrainingEnd,
   timeout: number,
 ): Promise<StageOutcome> {
-  const { reason, ...training } = end;
+  const { reason, ...ended } = end;
   if (reason === 'stopped') return { kind: 'end', state: 'superseded', reason: 'the training was stopped' };
-  if (reason === 'exited' && end.exitCode === 0) return { kind: 'next', found: { training } };
-  if (reason === 'exited' && (await hasTrainedWell(context, run))) {
-    await warn(context, run, `${explainEnd(run, end, timeout)} after the training had ended; its accuracy counts`);
-    return { kind: 'next', found: { training } };
-  }
+  if (reason === 'exited' && end.exitCode === 0) return { kind: 'next', found: { training: ended } };
   const lastLines = cleanLog(await readLogFile(folders, run.id, 16 * 1024))
     .trimEnd()
     .split('\n')
     .slice(-shownLines);
-  throw new StageFailure(`${explainEnd(run, end, timeout)}\n${lastLines.join('\n')}`);
+  const isTooLarge = ended.isTooLarge === true || (reason === 'exited' && sayTooLarge(lastLines));
+  const training = isTooLarge ? { ...ended, isTooLarge } : ended;
+  const explanation = explainEnd(run, { ...training, reason }, timeout);
+  if (reason === 'exited' && (await hasTrainedWell(context, run))) {
+    await warn(context, run, `${explanation} after the training had ended; its accuracy counts`);
+    return { kind: 'next', found: { training } };
+  }
+  throw new StageFailure(`${explanation}\n${lastLines.join('\n')}`, { found: { training } });
 }
 
 /** Whether the script failed on something else when the training had ended and its accuracy was known. */
@@ -139,13 +142,21 @@ async function hasTrainedWell(context: WorkerContext, run: Run): Promise<boolean
   }
 }
 
+/** What Python and the frameworks say when they are refused memory, before the kernel has to end them. */
+const outOfMemoryWords = /\bMemoryError\b|ResourceExhaustedError|OOM when allocating|std::bad_alloc|out of memory/i;
+
+function sayTooLarge(lastLines: readonly string[]): boolean {
+  return lastLines.some((line) => outOfMemoryWords.test(line));
+}
+
 function explainEnd(run: Run, end: TrainingEnd, timeout: number): string {
   const script = run.build?.main ?? 'the script';
+  const tooLarge =
+    end.isTooLarge === true ? ': it needed more memory than there was (environment.memory in .pushtune.yml)' : '';
   if (end.reason === 'timeout')
     return `${script} was stopped after its limit of ${timeout} s (environment.timeout in .pushtune.yml)`;
   if (end.reason === 'crashed_too_often')
     return `the container died ${end.starts} times under ${script}; it may need more memory than it has`;
-  if (end.signal !== undefined)
-    return `${script} was ended by signal ${end.signal}${end.signal === 9 ? ' (often: out of memory)' : ''}`;
-  return `${script} ended with exit code ${end.exitCode}`;
+  if (end.signal !== undefined) return `${script} was ended by signal ${end.signal}${tooLarge}`;
+  return `${script} ended with exit code ${end.exitCode}${tooLarge}`;
 }

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import memory
 from hooked import with_hooks
 
 POLL_SECONDS = 0.1
@@ -74,6 +75,7 @@ def train(run: Path) -> None:
         return
     write_event(run, "started", start=starts)
     began = time.monotonic()
+    kills = memory.kills()
     with open(run / "log", "ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-u", settings["main"], *settings["arguments"]],
@@ -89,7 +91,11 @@ def train(run: Path) -> None:
     code = process.returncode
     seconds = time.monotonic() - began
     write_event(run, "exited", exitCode=code, reason=reason)
-    write_result(run, exit_code=code, reason=reason, seconds=seconds, starts=starts, usage=usage)
+    # A script may outlive the end of one of its processes; then that was not what ended it.
+    ran_out = code != 0 and memory.kills() > kills
+    write_result(
+        run, exit_code=code, reason=reason, seconds=seconds, starts=starts, usage=usage, out_of_memory=ran_out
+    )
 
 
 def script_environment(settings: dict[str, Any], run: Path) -> dict[str, str]:
@@ -167,6 +173,7 @@ def write_result(
     seconds: float,
     starts: int,
     usage: os.struct_rusage | None = None,
+    out_of_memory: bool = False,
 ) -> None:
     by_signal = exit_code is not None and exit_code < 0
     result: dict[str, Any] = {
@@ -176,6 +183,8 @@ def write_result(
         "seconds": round(seconds, 3),
         "starts": starts,
     }
+    if out_of_memory:
+        result["outOfMemory"] = True
     if usage is not None:
         result["cpuSeconds"] = round(usage.ru_utime + usage.ru_stime, 3)
         result["peakMemoryBytes"] = usage.ru_maxrss * 1024

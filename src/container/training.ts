@@ -63,6 +63,7 @@ const resultSchema = z.object({
   seconds: z.number(),
   reason: z.enum(['exited', 'stopped', 'pruned', 'timeout', 'crashed_too_often']),
   starts: z.int(),
+  outOfMemory: z.literal(true).optional(),
 });
 
 /**
@@ -149,13 +150,16 @@ async function stopTraining(folders: TrainingFolders, run: string): Promise<void
 async function readResult(folders: TrainingFolders, run: string): Promise<TrainingEnd | undefined> {
   const bytes = await readGuarded(folders.runs, `${run}/result.json`, 0, largestResult);
   if (bytes === undefined) return undefined;
-  const { exitCode, signal, seconds, reason, starts } = resultSchema.parse(JSON.parse(bytes.toString('utf8')));
+  const { exitCode, signal, seconds, reason, starts, outOfMemory } = resultSchema.parse(
+    JSON.parse(bytes.toString('utf8')),
+  );
   return {
     seconds,
     reason,
     starts,
     ...(typeof exitCode === 'number' ? { exitCode } : {}),
     ...(typeof signal === 'number' ? { signal } : {}),
+    ...(outOfMemory === true ? { isTooLarge: true } : {}),
   };
 }
 

@@ -74,6 +74,8 @@ export interface TrainingResult {
   readonly curve?: TrainingCurve;
   /** It was stopped early, as {@link Run.earlyStop} says, and what it had reached does not count as its result. */
   readonly isPruned?: true;
+  /** It ended because it needed more memory than there was. */
+  readonly isTooLarge?: true;
 }
 
 /** Where and in which container the run trains, found by the build stage. */

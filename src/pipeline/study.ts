@@ -26,6 +26,8 @@ export interface StudyTrial {
   /** Wall seconds of the training. */
   readonly seconds?: number;
   readonly error?: string;
+  /** Of a failed trial, whether it needed more memory than there was: others as large are not tried. */
+  readonly isTooLarge?: boolean;
   /** Every figure that the training left behind, by name; all of them finite. */
   readonly metrics?: Readonly<Record<string, number>>;
   /** What suggested the values; trial 0 has none. */
@@ -210,6 +212,7 @@ export function toHistory(trial: StudyTrial): Trial {
     ...(trial.metric === undefined ? {} : { metric: trial.metric.value }),
     ...(trial.curve === undefined ? {} : { curve: trial.curve }),
     ...(trial.seconds === undefined ? {} : { seconds: trial.seconds }),
+    ...(trial.isTooLarge === true ? { isTooLarge: true } : {}),
   };
 }
 

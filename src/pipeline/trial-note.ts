@@ -59,6 +59,7 @@ export const trialRecordSchema = z.object({
   values: z.record(z.string(), value),
   seconds: z.number().min(0).optional(),
   error: sentence.optional(),
+  isTooLarge: z.boolean().optional(),
   metrics: z.record(z.string(), z.number()).optional(),
   curve: z.array(z.number()).optional(),
   epochs: count.optional(),
@@ -105,7 +106,7 @@ export function trialNotes(study: Study): readonly TrialNote[] {
 
 /** What is remembered of a trial; keys in the order in which people want to read them. */
 export function recordOf(trial: StudyTrial): TrialRecord {
-  const { number, sha, run, state, metric, values, seconds, error, metrics } = trial;
+  const { number, sha, run, state, metric, values, seconds, error, isTooLarge, metrics } = trial;
   const { curve, epochs, earlyStop, confirmation, sampler, image } = trial;
   return withoutUndefined({
     number,
@@ -116,6 +117,7 @@ export function recordOf(trial: StudyTrial): TrialRecord {
     values: values as TrialRecord['values'],
     seconds,
     error: error === undefined ? undefined : firstLine(error),
+    isTooLarge,
     metrics,
     curve: curve === undefined ? undefined : [...curve],
     epochs,

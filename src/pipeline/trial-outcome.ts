@@ -54,6 +54,7 @@ function trialOf(run: Run, pushed: Values): StudyTrial {
     ...(run.metric === undefined ? {} : { metric: run.metric }),
     ...(run.training === undefined ? {} : { seconds: run.training.seconds }),
     ...(error === undefined ? {} : { error }),
+    ...(error !== undefined && run.training?.isTooLarge === true ? { isTooLarge: true } : {}),
     ...(run.metrics === undefined ? {} : { metrics: run.metrics }),
     ...(run.sampler === undefined ? {} : { sampler: run.sampler }),
     ...(run.build === undefined ? {} : { image: run.build.image }),
