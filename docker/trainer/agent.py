@@ -97,7 +97,11 @@ def script_environment(settings: dict[str, Any], run: Path) -> dict[str, str]:
     own = {"PUSHTUNE_RUNS", "PUSHTUNE_AGENT"}
     inherited = {name: value for name, value in os.environ.items() if name not in own}
     wanted = {**inherited, **settings.get("environment", {})}
-    return {**with_hooks(wanted), "PUSHTUNE_EVENTS": str(run / "events.jsonl")}
+    folders = {"PUSHTUNE_CHECKPOINT": run / "checkpoint", "PUSHTUNE_ARTIFACTS": run / "artifacts"}
+    for folder in folders.values():
+        folder.mkdir(exist_ok=True)
+    files = {"PUSHTUNE_EVENTS": run / "events.jsonl", "PUSHTUNE_PRUNE": run / "prune"}
+    return {**with_hooks(wanted), **{name: str(path) for name, path in {**folders, **files}.items()}}
 
 
 def follow(process: subprocess.Popen[bytes], run: Path, deadline: float) -> tuple[str, os.struct_rusage | None]:
