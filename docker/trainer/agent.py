@@ -32,7 +32,7 @@ from typing import Any, Callable, Iterator, List, Optional, Tuple
 from children import Children, end_group, exit_code
 from gpu import GpuMemory
 from hooked import with_hooks
-from warm import Warm
+from warm import WAY, Warm
 
 # Of the requests: what a new one waits for at most. Looking at a folder takes some microseconds.
 POLL_SECONDS = 0.02
@@ -193,7 +193,7 @@ def start_cold(run: Path, main: str, arguments: List[str], environment: "dict[st
 
 def script_environment(settings: dict[str, Any], run: Path) -> dict[str, str]:
     """The image's environment, without what only concerns the agent, and with the hooks, which report to the run."""
-    own = {"PUSHTUNE_RUNS", "PUSHTUNE_AGENT"}
+    own = {"PUSHTUNE_RUNS", "PUSHTUNE_AGENT", WAY}
     inherited = {name: value for name, value in os.environ.items() if name not in own}
     wanted = {**inherited, **settings.get("environment", {})}
     folders = {"PUSHTUNE_CHECKPOINT": run / "checkpoint", "PUSHTUNE_ARTIFACTS": run / "artifacts"}

@@ -248,9 +248,9 @@ def hide_this_file():
 
 
 path, source = wait_for_run()
-namespace = main_module(path)
 try:
-    exec(compile(source, path, "exec", dont_inherit=True), namespace)
+    # No name of this file may hold the script's: what it made is to be deleted when Python ends.
+    exec(compile(source, path, "exec", dont_inherit=True), main_module(path))
 except BaseException:
     hide_this_file()
     raise
