@@ -58,11 +58,12 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
     signal,
   );
   const events = await readEvents(folders, run.id);
-  const { shims, inputShape } = readHistory(events);
+  const { shims, inputShape, isPruned } = readHistory(events);
   await noteShims(context, run, shims);
   const curve = readLearningCurve(events, settings.metric);
   const training = { ...end, ...(inputShape === undefined ? {} : { inputShape }), ...keptCurve(curve) };
-  if (end.reason === 'pruned') return prune(context, run, training, curve);
+  // A script that was quick to end after its last epoch may have done so before the agent looked.
+  if (end.reason === 'pruned' || (isPruned && end.reason === 'exited')) return prune(context, run, training, curve);
   const diverged = divergence(curve, settings.metric.mode);
   if (diverged !== undefined) await warn(context, run, diverged);
   return judge(context, folders, run, training, timeout);

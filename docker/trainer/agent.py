@@ -1,43 +1,65 @@
 """The agent of a long-lived container: trains what a worker asks for, through files alone.
 
 The worker and the agent share two folders. In ``/agent`` a file ``requests/<run>`` says that a run is to be trained,
-and ``heartbeat`` is touched every second. In ``/runs/<run>`` stand ``request.json``, ``workspace/``, and what the agent
-writes: ``log``, ``events.jsonl``, ``state.json`` and, last of all, ``result.json``. Nothing is kept in memory that a
-restart of the container would lose.
+and ``heartbeat`` is touched every second. In ``/runs/<run>`` stand ``request.json``, ``workspace/``, ``checkpoint/``,
+``artifacts/``, and what the agent writes: ``log``, ``events.jsonl``, ``state.json`` and, last of all, ``result.json``.
+The worker ends a run by a file ``stop``, or by a file ``prune`` at the end of the epoch. Nothing is kept in memory that
+a restart of the container would lose.
+
+A run is never trained twice at once. The agent trains one after the other, and everything below it dies with it: it is
+the main process of the container, or the child of the container's init, which ends when its child does, and the kernel
+ends all processes of a container whose first process has ended. So when the agent starts, nothing of an earlier one
+lives in its container. A second container could only be asked for the same run when the worker made it anew with other
+limits; against that, the agent holds a lock on the run's folder while it trains, which the kernel gives back whatever
+kills the agent.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 import memory
+from children import Children, end_group, exit_code
+from gpu import GpuMemory
 from hooked import with_hooks
+from warm import WAY, Warm
 
-POLL_SECONDS = 0.1
+# Of the requests: what a new one waits for at most. Looking at a folder takes some microseconds.
+POLL_SECONDS = 0.02
+# Of `stop` and `prune` while a script runs; its end is noticed at once.
+FOLLOW_SECONDS = 0.05
 HEARTBEAT_SECONDS = 1.0
 # Between SIGTERM and SIGKILL, as long as a script may take to clean up.
 GRACE_SECONDS = 3.0
+# How long a script may take to end its epoch, where the worker does not say.
+PRUNE_SECONDS = 10.0
 
 
 def serve(runs: str, agent: str) -> int:
     """Trains one request after the other until the container is stopped."""
-    requests = Path(agent) / "requests"
-    requests.mkdir(parents=True, exist_ok=True)
-    threading.Thread(target=beat, args=(Path(agent) / "heartbeat",), daemon=True).start()
+    folder = Path(agent)
+    (folder / "requests").mkdir(parents=True, exist_ok=True)
+    threading.Thread(target=beat, args=(folder / "heartbeat",), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    children = Children()
+    trainer = Trainer(children, Warm(children, folder))
     while True:
-        for request in sorted(requests.iterdir()):
+        for request in sorted((folder / "requests").iterdir()):
             if not request.name.startswith("."):
-                serve_request(Path(runs) / request.name, request)
-        time.sleep(POLL_SECONDS)
+                trainer.serve_request(Path(runs) / request.name, request)
+        trainer.warm.warm_next(is_idle=True)
+        children.rest(POLL_SECONDS)
 
 
 def beat(path: Path) -> None:
@@ -47,15 +69,148 @@ def beat(path: Path) -> None:
         time.sleep(HEARTBEAT_SECONDS)
 
 
-def serve_request(run: Path, request: Path) -> None:
-    """Trains the run; the agent outlives whatever a script does to the run's folder."""
+class Trainer:
+    def __init__(self, children: Children, warm: Warm) -> None:
+        self.children = children
+        self.warm = warm
+
+    def serve_request(self, run: Path, request: Path) -> None:
+        """Trains the run; the agent outlives whatever a script does to the run's folder."""
+        try:
+            with locked(run):
+                if not (run / "result.json").exists():
+                    self.train(run)
+        except Exception as error:  # noqa: BLE001
+            print(f"agent: {run} could not be trained: {error!r}", file=sys.stderr, flush=True)
+            report_failure(run, error)
+        request.unlink(missing_ok=True)
+
+    def train(self, run: Path) -> None:
+        settings = json.loads((run / "request.json").read_text(encoding="utf-8"))
+        began = time.monotonic()
+        deadline = began + settings["timeoutSeconds"]
+        starts, fruitless = count_start(run)
+        if fruitless > settings["maximumStarts"]:
+            write_event(run, "crashed_too_often", starts=starts - 1)
+            write_result(run, exit_code=None, reason="crashed_too_often", seconds=0.0, starts=starts - 1)
+            return
+        for reason, name in (("stopped", "stop"), ("pruned", "prune")):
+            # It was asked for before the container died; what would be trained now nobody wants.
+            if (run / name).exists():
+                write_result(run, exit_code=None, reason=reason, seconds=0.0, starts=starts - 1)
+                return
+        kills = memory.kills()
+        with GpuMemory() as gpu:
+            pid = self.start_script(run, settings, starts, lambda: (run / "stop").exists() or time.monotonic() > deadline)
+            reason = self.follow(pid, run, deadline)
+        status, usage = self.children.ended[pid]
+        end_group(pid, signal.SIGKILL)
+        self.children.end_all_but(self.warm.pids())
+        code = exit_code(status)
+        write_event(run, "exited", exitCode=code, reason=reason)
+        # A script may outlive the end of one of its processes; then that was not what ended it.
+        ran_out = code != 0 and memory.kills() > kills
+        write_result(
+            run,
+            exit_code=code,
+            reason=reason,
+            seconds=time.monotonic() - began,
+            starts=starts,
+            usage=usage,
+            gpu_memory=gpu.peak,
+            out_of_memory=ran_out,
+        )
+
+    def start_script(self, run: Path, settings: Any, starts: int, is_unwanted: Callable[[], bool]) -> int:
+        """Returns the id of the process, which leads a session of its own: the script and its children end together."""
+        main, arguments = settings["main"], settings["arguments"]
+        environment = script_environment(settings, run)
+        choice = self.warm.choose(run / "workspace", main, environment, is_unwanted)
+        # Written before the script can write any.
+        write_event(run, "started", start=starts, **choice.details())
+        if choice.way != "cold":
+            request = {
+                "main": main,
+                "arguments": arguments,
+                "workspace": str(run / "workspace"),
+                "environment": environment,
+                "log": str(run / "log"),
+            }
+            found = self.warm.begin(choice, request)
+            if isinstance(found, int):
+                return found
+            write_event(run, "cold", reason=found)
+        return start_cold(run, main, arguments, environment)
+
+    def follow(self, pid: int, run: Path, deadline: float) -> str:
+        """Waits for the end of the script. Returns why it ended."""
+        reason = "exited"
+        terminate_at: Optional[float] = None
+        kill_at: Optional[float] = None
+        self.children.reap()
+        while pid not in self.children.ended:
+            now = time.monotonic()
+            if reason in ("exited", "pruned") and (run / "stop").exists():
+                reason, terminate_at = "stopped", now
+            elif reason == "exited" and now > deadline:
+                reason, terminate_at = "timeout", now
+            elif reason == "exited" and (run / "prune").exists():
+                # The hooks have seen it too and end the training after its epoch.
+                reason, terminate_at = "pruned", min(deadline, now + prune_grace(run / "prune"))
+            if kill_at is None and terminate_at is not None and now >= terminate_at:
+                end_group(pid, signal.SIGTERM)
+                kill_at = now + GRACE_SECONDS
+            elif kill_at is not None and now >= kill_at:
+                end_group(pid, signal.SIGKILL)
+            self.warm.warm_next(is_idle=False)
+            self.children.rest(FOLLOW_SECONDS)
+        return "pruned" if reason == "exited" and (run / "prune").exists() else reason
+
+
+def prune_grace(path: Path) -> float:
+    """Seconds that the script may take to end by itself."""
     try:
-        if not (run / "result.json").exists():
-            train(run)
-    except Exception as error:  # noqa: BLE001
-        print(f"agent: {run} could not be trained: {error!r}", file=sys.stderr, flush=True)
-        report_failure(run, error)
-    request.unlink(missing_ok=True)
+        return float(json.loads(path.read_text(encoding="utf-8"))["graceSeconds"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return PRUNE_SECONDS
+
+
+@contextmanager
+def locked(run: Path) -> Iterator[None]:
+    with open(run / "lock", "ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        except OSError:
+            pass  # A file system without locks; no other agent is to be expected anyway.
+        yield
+
+
+def start_cold(run: Path, main: str, arguments: List[str], environment: "dict[str, str]") -> int:
+    with open(run / "log", "ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-u", main, *arguments],
+            cwd=run / "workspace",
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    # It is waited for by `Children`.
+    process.returncode = 0
+    return process.pid
+
+
+def script_environment(settings: dict[str, Any], run: Path) -> dict[str, str]:
+    """The image's environment, without what only concerns the agent, and with the hooks, which report to the run."""
+    own = {"PUSHTUNE_RUNS", "PUSHTUNE_AGENT", WAY}
+    inherited = {name: value for name, value in os.environ.items() if name not in own}
+    wanted = {**inherited, **settings.get("environment", {})}
+    folders = {"PUSHTUNE_CHECKPOINT": run / "checkpoint", "PUSHTUNE_ARTIFACTS": run / "artifacts"}
+    for folder in folders.values():
+        folder.mkdir(exist_ok=True)
+    files = {"PUSHTUNE_EVENTS": run / "events.jsonl", "PUSHTUNE_PRUNE": run / "prune"}
+    return {**with_hooks(wanted), **{name: str(path) for name, path in {**folders, **files}.items()}}
 
 
 def report_failure(run: Path, error: Exception) -> None:
@@ -66,97 +221,38 @@ def report_failure(run: Path, error: Exception) -> None:
         print(f"agent: {run} can't be written: {problem!r}", file=sys.stderr, flush=True)
 
 
-def train(run: Path) -> None:
-    settings = json.loads((run / "request.json").read_text(encoding="utf-8"))
-    starts = count_start(run)
-    if starts > settings["maximumStarts"]:
-        write_event(run, "crashed_too_often", starts=starts - 1)
-        write_result(run, exit_code=None, reason="crashed_too_often", seconds=0.0, starts=starts - 1)
-        return
-    write_event(run, "started", start=starts)
-    began = time.monotonic()
-    kills = memory.kills()
-    with open(run / "log", "ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-u", settings["main"], *settings["arguments"]],
-            cwd=run / "workspace",
-            env=script_environment(settings, run),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            # A session of its own: the script and all its children are ended together.
-            start_new_session=True,
-        )
-    reason, usage = follow(process, run, began + settings["timeoutSeconds"])
-    code = process.returncode
-    seconds = time.monotonic() - began
-    write_event(run, "exited", exitCode=code, reason=reason)
-    # A script may outlive the end of one of its processes; then that was not what ended it.
-    ran_out = code != 0 and memory.kills() > kills
-    write_result(
-        run, exit_code=code, reason=reason, seconds=seconds, starts=starts, usage=usage, out_of_memory=ran_out
-    )
+def count_start(run: Path) -> Tuple[int, int]:
+    """Counts the starts of a run across restarts of the container: all of them, and those since it last got further.
 
-
-def script_environment(settings: dict[str, Any], run: Path) -> dict[str, str]:
-    """The image's environment, without what only concerns the agent, and with the hooks, which report to the run."""
-    own = {"PUSHTUNE_RUNS", "PUSHTUNE_AGENT"}
-    inherited = {name: value for name, value in os.environ.items() if name not in own}
-    wanted = {**inherited, **settings.get("environment", {})}
-    return {**with_hooks(wanted), "PUSHTUNE_EVENTS": str(run / "events.jsonl")}
-
-
-def follow(process: subprocess.Popen[bytes], run: Path, deadline: float) -> tuple[str, os.struct_rusage | None]:
-    """Waits for the end of the script. Returns why it ended and what it used."""
-    reason = "exited"
-    while True:
-        usage = reap(process)
-        if usage is not None:
-            end_group(process.pid, signal.SIGKILL)
-            return reason, usage
-        if reason == "exited" and (run / "stop").exists():
-            reason = "stopped"
-            stop(process)
-        elif reason == "exited" and (run / "prune").exists():
-            reason = "pruned"
-            stop(process)
-        elif reason == "exited" and time.monotonic() > deadline:
-            reason = "timeout"
-            stop(process)
-        time.sleep(POLL_SECONDS / 2)
-
-
-def reap(process: subprocess.Popen[bytes]) -> os.struct_rusage | None:
-    pid, status, usage = os.wait4(process.pid, os.WNOHANG)
-    if pid == 0:
-        return None
-    process.returncode = os.waitstatus_to_exitcode(status)
-    return usage
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """Asks the script to end, and makes it end when it does not."""
-    end_group(process.pid, signal.SIGTERM)
-    timer = threading.Timer(GRACE_SECONDS, end_group, args=(process.pid, signal.SIGKILL))
-    timer.daemon = True
-    timer.start()
-
-
-def end_group(pid: int, number: int) -> None:
-    try:
-        os.killpg(pid, number)
-    except ProcessLookupError:
-        pass
-
-
-def count_start(run: Path) -> int:
-    """Counts the starts of a run across restarts of the container."""
+    A training that goes on from its checkpoint may lose its container often; one that takes its container down again
+    and again, at the same epoch, is given up.
+    """
     path = run / "state.json"
-    starts = 1
-    if path.exists():
-        starts += int(json.loads(path.read_text(encoding="utf-8"))["starts"])
-    write_whole(path, {"starts": starts})
-    return starts
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    furthest = furthest_epoch(run / "events.jsonl")
+    has_got_further = furthest > before.get("furthest", [0, 0])
+    starts = before.get("starts", 0) + 1
+    fruitless = 1 if has_got_further else before.get("fruitless", 0) + 1
+    write_whole(path, {"starts": starts, "fruitless": fruitless, "furthest": furthest})
+    return starts, fruitless
+
+
+def furthest_epoch(events: Path) -> List[int]:
+    """Fit and epoch of the furthest that was reported."""
+    furthest = [0, 0]
+    if not events.exists():
+        return furthest
+    with open(events, "rb") as lines:
+        for line in lines:
+            if b'"epoch"' not in line:
+                continue
+            try:
+                event = json.loads(line)
+                if event["type"] == "epoch":
+                    furthest = max(furthest, [int(event["fit"]), int(event["epoch"])])
+            except (ValueError, TypeError, KeyError):
+                pass  # Torn by a kill, or not of the hooks.
+    return furthest
 
 
 def write_event(run: Path, kind: str, **details: Any) -> None:
@@ -172,7 +268,8 @@ def write_result(
     reason: str,
     seconds: float,
     starts: int,
-    usage: os.struct_rusage | None = None,
+    usage: Optional[resource.struct_rusage] = None,
+    gpu_memory: Optional[int] = None,
     out_of_memory: bool = False,
 ) -> None:
     by_signal = exit_code is not None and exit_code < 0
@@ -188,6 +285,8 @@ def write_result(
     if usage is not None:
         result["cpuSeconds"] = round(usage.ru_utime + usage.ru_stime, 3)
         result["peakMemoryBytes"] = usage.ru_maxrss * 1024
+    if gpu_memory is not None:
+        result["peakGpuMemoryBytes"] = gpu_memory
     write_whole(run / "result.json", result)
 
 

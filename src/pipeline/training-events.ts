@@ -22,6 +22,7 @@ const eventSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('fit_started'), fit, epochs: count }),
   z.object({ type: z.literal('epoch'), fit, epoch: count, metrics }),
   z.object({ type: z.literal('fit_ended'), fit, inputShape: z.array(z.int().nullable()).nullish().catch(undefined) }),
+  z.object({ type: z.literal('pruned'), fit }),
   z.object({ type: z.literal('evaluated'), metrics }),
   z.object({ type: z.literal('shim'), name: z.string().min(1).max(200) }),
 ]);
@@ -38,8 +39,10 @@ export interface KerasHistory {
   /** What the epochs of the last fit gave, in their order, and how many of them the script asked for. */
   readonly epochs: readonly Epoch[];
   readonly plannedEpochs: number | undefined;
-  /** Whether the fit that began last has ended. */
+  /** Whether the fit that began last has ended, with all epochs that it was to have. */
   readonly isEnded: boolean;
+  /** The hook has ended a fit because it was asked to. What the script trained after that tells nothing. */
+  readonly isPruned: boolean;
   /** Lengths of the axes of one input of the last fit, where all of them are known. */
   readonly inputShape: readonly number[] | undefined;
   /** Old modules and arguments for which a compatibility shim was used. */
@@ -67,14 +70,18 @@ export function readHistory(text: string): KerasHistory {
   let before: ReadonlyMap<number, Fit> = new Map();
   let evaluated: Metrics | undefined;
   let inputShape: readonly number[] | undefined;
+  let isPruned = false;
   const shims = new Set<string>();
   for (const event of eventsIn(text)) {
     if (event.type === 'started') {
+      // Nor does what is trained when its container has died after that.
+      if (isPruned) continue;
       before = new Map([...before, ...fits]);
       fits = new Map();
     } else if (event.type === 'evaluated') evaluated = event.metrics;
     else if (event.type === 'shim') shims.add(event.name);
-    else {
+    else if (event.type === 'pruned') isPruned = true;
+    else if (!isPruned) {
       if (event.type === 'fit_ended') inputShape = wholeShape(event.inputShape);
       const known = fits.get(event.fit) ?? before.get(event.fit);
       // The fit that was heard of last comes last.
@@ -100,6 +107,7 @@ export function readHistory(text: string): KerasHistory {
     epochs: latest[0]?.epochs ?? [],
     plannedEpochs: latest[0]?.planned,
     isEnded: fits.size > 0 && latest[0]?.isEnded === true,
+    isPruned,
     inputShape,
     shims: [...shims].slice(0, mostShims),
   };

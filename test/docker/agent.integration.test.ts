@@ -131,7 +131,7 @@ test('a script that is not worth its remaining epochs ends as pruned, with all o
   ].join('\n');
   await request('r1', script);
   await appears(join(run('r1'), 'workspace', 'ready'));
-  await writeFile(join(run('r1'), 'prune'), '');
+  await writeFile(join(run('r1'), 'prune'), JSON.stringify({ graceSeconds: 0.1 }));
   const { signal, reason } = await resultOf('r1');
   assert.deepEqual({ signal, reason }, { signal: 15, reason: 'pruned' });
   assert.equal(await readFile(join(run('r1'), 'log'), 'utf8'), '');

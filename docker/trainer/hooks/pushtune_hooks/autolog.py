@@ -1,5 +1,6 @@
-"""Reports every training and evaluation of a script as events, through a callback that Keras runs after all others.
+"""Watches every training and evaluation of a script, through a callback that Keras runs after all others.
 
+It reports them as events, backs them up, ends them when the worker asks for it, and keeps what they gave.
 `CallbackList` is what `fit` and `evaluate` make of the script's callbacks, and what a training loop of one's own may
 make. Adding to it there leaves `fit` itself as it is: its arguments, its result and its traceback.
 """
@@ -7,14 +8,15 @@ make. Adding to it there leaves `fit` itself as it is: its arguments, its result
 from __future__ import annotations
 
 import functools
-import itertools
+import os
+import sys
 import time
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
-from .events import harmless, record
+from . import run
+from .events import harmless, record, say
 
-fits = itertools.count(1)
 # Keras itself writes the learning rate among the metrics when a callback changes it.
 LEARNING_RATES = ("learning_rate", "lr")
 
@@ -29,10 +31,25 @@ def patch(module: ModuleType) -> None:
 
     @functools.wraps(add_default_callbacks)
     def add_reporter_too(self: Any, *args: Any, **kwargs: Any) -> None:
+        own = list(self.callbacks)
         add_default_callbacks(self, *args, **kwargs)
-        self.callbacks.append(reporter())
+        if run.is_observed():
+            self.callbacks.append(reporter(self, own, called_by_fit(sys._getframe(1))))
 
     callback_list._add_default_callbacks = add_reporter_too
+
+
+def called_by_fit(frame: FrameType) -> bool:
+    """Whether Keras' own `fit` makes the list; a loop of the script's knows nothing of an epoch to begin at.
+
+    :param frame: the list's `__init__`
+    """
+    caller = frame.f_back
+    return (
+        caller is not None
+        and caller.f_code.co_name == "fit"
+        and str(caller.f_globals.get("__name__")).startswith("keras.")
+    )
 
 
 def reporter_class(callback: type) -> type:
@@ -40,38 +57,93 @@ def reporter_class(callback: type) -> type:
         """Reports what happens to the list of callbacks that it is in."""
 
         fit: int | None = None
-        done = 0
         began = 0.0
+        fit_began = 0.0
         rate: float | None = None
+
+        def __init__(self, callback_list: Any, own: list[Any], is_in_fit: bool) -> None:
+            super().__init__()
+            self.rows: list[dict[str, Any]] = []
+            # Counted here, before a callback of the script's begins a fit within this one.
+            self.number = next_fit() if is_in_fit else None
+            self.backup = prepare_backup(callback_list, own, self.number) if self.number is not None else None
+            self.callback_list = callback_list
 
         @harmless
         def on_train_begin(self, logs: Any = None) -> None:
-            self.fit = next(fits)
-            self.done = 0
-            epochs = (self.params or {}).get("epochs")
-            record("fit_started", fit=self.fit, epochs=epochs, parameters=count_parameters(self.model))
+            self.fit, self.number = self.number or next_fit(), None
+            self.fit_began = time.monotonic()
+            self.rows = []
+            params = self.params or {}
+            self.restore(params.get("epochs"))
+            record(
+                "fit_started",
+                fit=self.fit,
+                epochs=params.get("epochs"),
+                steps=params.get("steps"),
+                parameters=count_parameters(self.model),
+            )
+
+        @harmless
+        def restore(self, epochs: int) -> None:
+            if self.backup is None:
+                return
+            restored = self.backup.restore(self.model, epochs)
+            if restored is None:
+                return
+            self.rows = restored["rows"]
+            if self.model._initial_epoch == epochs:
+                pass_last_logs(self.callback_list, restored["logs"])
 
         @harmless
         def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if self.backup is not None:
+                # `fit` has read it; it would hold for the model's next fit as well.
+                self.model._initial_epoch = None
             self.began = time.monotonic()
             # Read now: callbacks of the script may change it for the next epoch before our `on_epoch_end` is called.
             self.rate = learning_rate(self.model)
 
         @harmless
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if self.backup is not None and self.backup.pending is not None:
+                self.backup.restore_pending(self.model)
+            if run.state.is_pruned:
+                # Of a fit that follows the one that was ended; a single batch gives it the history a script may read.
+                self.model.stop_training = True
+
+        @harmless
         def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-            self.done += 1
-            record(
-                "epoch",
-                fit=self.fit,
-                epoch=epoch + 1,
-                metrics=numbers(logs),
-                learningRate=self.rate,
-                seconds=round(time.monotonic() - self.began, 3),
-            )
+            row = {
+                "epoch": epoch + 1,
+                "metrics": numbers(logs),
+                "learningRate": self.rate,
+                "seconds": round(time.monotonic() - self.began, 3),
+            }
+            self.rows.append(row)
+            record("epoch", fit=self.fit, **row)
+            if is_prune_wanted():
+                self.model.stop_training = True
+                if not run.state.is_pruned:
+                    run.state.is_pruned = True
+                    record("pruned", fit=self.fit, epoch=epoch + 1)
+                    say(f"the training ends after epoch {epoch + 1}, since the trial is not promising")
+            if self.backup is not None:
+                self.backup.save_if_due(self.model, epoch + 1, self.kept(logs))
+
+        def kept(self, logs: Any) -> dict[str, Any]:
+            return {"rows": self.rows, "logs": numbers(logs)}
 
         @harmless
         def on_train_end(self, logs: Any = None) -> None:
-            record("fit_ended", fit=self.fit, epochs=self.done, inputShape=input_shape(self.model))
+            seconds = time.monotonic() - self.fit_began
+            run.state.fit_seconds += seconds
+            record("fit_ended", fit=self.fit, epochs=len(self.rows), inputShape=input_shape(self.model))
+            if self.backup is not None:
+                self.model._initial_epoch = None
+                if self.rows:
+                    self.backup.save_end(self.model, self.rows[-1]["epoch"], self.kept(logs), seconds)
+            keep_artifacts(self.model, self.rows, self.fit)
             self.fit = None
 
         @harmless
@@ -81,6 +153,47 @@ def reporter_class(callback: type) -> type:
                 record("evaluated", metrics=numbers(logs))
 
     return Reporter
+
+
+def next_fit() -> int:
+    run.state.fits += 1
+    return run.state.fits
+
+
+@harmless
+def prepare_backup(callback_list: Any, own: list[Any], fit: int) -> Any:
+    """The backup of the fit that begins now; None where there is none to make."""
+    folder = os.environ.get("PUSHTUNE_CHECKPOINT")
+    if not folder or any(kind.__name__ == "BackupAndRestore" for callback in own for kind in type(callback).__mro__):
+        return None
+    from . import resume
+
+    backup = resume.Backup(folder, fit, own, callback_list._history)
+    resume.keep_written_rows(backup)
+    return backup
+
+
+def pass_last_logs(callback_list: Any, logs: dict[str, float]) -> None:
+    """A fit without any epoch left has no figures for the script's `on_train_end`, which may read them."""
+    end = callback_list.on_train_end
+
+    @functools.wraps(end)
+    def end_with_last_logs(*_args: Any, **_kwargs: Any) -> None:
+        end(logs)
+
+    callback_list.on_train_end = end_with_last_logs
+
+
+def is_prune_wanted() -> bool:
+    path = os.environ.get("PUSHTUNE_PRUNE")
+    return bool(path) and os.path.exists(path)
+
+
+@harmless
+def keep_artifacts(model: Any, rows: list[dict[str, Any]], fit: int | None) -> None:
+    from . import artifacts
+
+    artifacts.keep(model, rows, fit)
 
 
 def numbers(logs: Any) -> dict[str, float]:

@@ -17,6 +17,11 @@ def claim() -> None:
     os.environ.setdefault(OWNER, str(os.getpid()))
 
 
+def is_owner() -> bool:
+    """Whether this is the script's own process, and not a child of it."""
+    return os.environ.get(OWNER) == str(os.getpid())
+
+
 def say(text: str) -> None:
     """A line on stderr: stdout belongs to the script."""
     try:
@@ -49,7 +54,7 @@ def harmless(function: Callable[..., Any]) -> Callable[..., Any]:
 def record(kind: str, **details: Any) -> None:
     """Appends an event, when a worker wants them and this is the script's own process."""
     path = os.environ.get("PUSHTUNE_EVENTS")
-    if not path or os.environ.get(OWNER) != str(os.getpid()):
+    if not path or not is_owner():
         return
     line = json.dumps({"at": time.time(), "type": kind, **details})
     with open(path, "a", encoding="utf-8") as events:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
 from importlib.machinery import ModuleSpec
 from types import ModuleType, TracebackType
@@ -35,12 +34,10 @@ def install(folder: str) -> None:
         "IPython": late("notebook", "after_ipython"),
         "yaml": late("old_training", "teach_yaml"),
     }
-    if os.environ.get("PUSHTUNE_AUTOLOG") != "0":
-        patches.update(dict.fromkeys(CALLBACK_MODULES, late("autolog", "patch")))
-    seed = seeds.wanted()
-    if seed is not None:
-        for name, seeder in seeds.seeders(seed).items():
-            patches[name] = both(patches.get(name), seeder)
+    patches.update(dict.fromkeys(CALLBACK_MODULES, late("autolog", "patch")))
+    for name, seeder in seeds.SEEDERS.items():
+        patches[name] = both(patches.get(name), seeder)
+    seeds.seed_python()
     sys.meta_path.insert(0, Watcher(patches))
     sys.meta_path.append(GoneModules())
     show_only_frames_outside(folder)
@@ -100,10 +97,12 @@ def call_after_loading(spec: ModuleSpec, patch: Patch) -> None:
     load = loader.exec_module
 
     def exec_module(module: ModuleType) -> None:
+        state = seeds.python_state()
         try:
             load(module)
         finally:
             del loader.exec_module
+            seeds.restore_python(state)
         patch(module)
 
     loader.exec_module = exec_module
