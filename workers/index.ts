@@ -33,6 +33,7 @@ import { runStage, type StageWork } from './stage.js';
 import { reportStatus } from './status.js';
 import { train } from './train.js';
 import { tune } from './tune.js';
+import { startWatch } from './watch.js';
 
 export interface RunningWorkers {
   /** Lets short stages end, hands trainings over to the next worker, and returns within about ten seconds. */
@@ -72,6 +73,7 @@ export async function startWorkers(config: Config, connection: Redis, log: Logge
     return new Worker(stageQueueName(stage, host), process, { ...options, concurrency });
   }
 
+  const watch = startWatch(context);
   const send = mailSender(config);
   const report = statusReporter(config);
   const workers = [
@@ -80,7 +82,7 @@ export async function startWorkers(config: Config, connection: Redis, log: Logge
     stageWorker('train', train, config.worker.trainings),
     stageWorker('evaluate', evaluate, 4),
     stageWorker('tune', tune, 2),
-    new Worker(monitorQueueName(host), () => monitor(context), options),
+    new Worker(monitorQueueName(host), () => monitor(context, watch), options),
     new Worker('mail', (job) => send(job), { ...options, settings: { backoffStrategy: mailBackoff } }),
     new Worker('notes', (job) => writeNotes(context, job), options),
     new Worker('status', (job) => reportStatus(context, report, job), { ...options, concurrency: 4 }),
@@ -92,16 +94,16 @@ export async function startWorkers(config: Config, connection: Redis, log: Logge
   await beat(connection, host);
   await requeueLostRuns(context);
   await scheduleMonitor(store, host);
-  const watch = setInterval(() => {
+  const schedulers = setInterval(() => {
     scheduleMonitor(store, host).catch((error: unknown) => log.error({ error }, 'the monitor could not be scheduled'));
   }, watchSchedulerEvery);
 
   return {
     async close() {
-      clearInterval(watch);
+      clearInterval(schedulers);
       shutdown.abort();
       const limit = new Promise((resolve) => setTimeout(resolve, closeLimit).unref());
-      await Promise.race([Promise.all(workers.map((worker) => worker.close())), limit]);
+      await Promise.race([Promise.all([watch.close(), ...workers.map((worker) => worker.close())]), limit]);
       await store.queues.close();
     },
   };

@@ -114,6 +114,15 @@ export async function writeGuarded(root: string, path: string, text: string, own
   });
 }
 
+/** Removes a file or link below `root`, if it is there. @throws {UnsafeFileError} */
+export async function removeGuarded(root: string, path: string): Promise<void> {
+  await inFolderOf(root, path, async (name) => {
+    await unlink(name).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+  });
+}
+
 export interface Owner {
   readonly uid: number;
   readonly gid: number;

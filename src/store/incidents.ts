@@ -7,7 +7,8 @@ const incidentsKey = key('incidents');
 
 export async function getIncident(redis: Redis, container: string): Promise<Incident | undefined> {
   const text = await redis.hget(incidentsKey, container);
-  return text === null ? undefined : JSON.parse(text);
+  // One that was stored by an earlier version lacks what that did not know.
+  return text === null ? undefined : { crash: '', runs: [], isTold: true, ...JSON.parse(text) };
 }
 
 export async function setIncident(redis: Redis, container: string, incident: Incident | undefined): Promise<void> {
