@@ -5,7 +5,7 @@ import { agentFolder, listContainers, removeContainer } from '../src/container/c
 import { repositoryFolders } from '../src/container/folders.js';
 import { requestedTrainings, withdrawTraining } from '../src/container/training.js';
 import { isFinished } from '../src/pipeline/run.js';
-import { setUse } from '../src/store/container-uses.js';
+import { getUse, setUse } from '../src/store/container-uses.js';
 import { setIncident } from '../src/store/incidents.js';
 import { inLock } from '../src/store/locks.js';
 import { getRun, listUnfinishedRuns } from '../src/store/runs.js';
@@ -27,6 +27,7 @@ export async function settleLeftovers(context: WorkerContext): Promise<void> {
       await withdrawTrainings(context, container);
       continue;
     }
+    await setUse(context.store.redis, container.name, undefined);
     await forgetContainer(context, container);
     context.log.warn({ container: container.name }, 'a container of a repository that is not watched was removed');
   }
@@ -44,13 +45,19 @@ export async function withdrawTrainings(context: WorkerContext, { name, reposito
   }
 }
 
-/** Removes a container with its folder and all that is known of it. */
-export async function forgetContainer(context: WorkerContext, { name, repository }: KnownContainer): Promise<void> {
+/**
+ * Removes a container with its folder and all that is known of it, unless a run came to want it.
+ *
+ * @returns whether it was removed
+ */
+export async function forgetContainer(context: WorkerContext, { name, repository }: KnownContainer): Promise<boolean> {
   const { redis } = context.store;
-  await inLock(redis, containerLock(name), async () => {
+  return inLock(redis, containerLock(name), async () => {
+    if ((await getUse(redis, name))?.desired === 'running') return false;
     await removeContainer(context.docker, name);
     await rm(agentFolder(context.config.data, repository, name), { recursive: true, force: true });
     await setUse(redis, name, undefined);
     await setIncident(redis, name, undefined);
+    return true;
   });
 }

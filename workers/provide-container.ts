@@ -1,6 +1,7 @@
 /** Has a running container for a run, whatever became of it before. */
 import { type ContainerRequest, containerName, ensureContainer, removeContainer } from '../src/container/containers.js';
 import { setUse } from '../src/store/container-uses.js';
+import { setImageUse } from '../src/store/image-uses.js';
 import { getIncident, setIncident } from '../src/store/incidents.js';
 import { inLock } from '../src/store/locks.js';
 import { now, type WorkerContext } from './context.js';
@@ -18,6 +19,7 @@ export async function provideContainer(context: WorkerContext, request: Containe
   return inLock(redis, containerLock(name), async () => {
     // First of all: nobody then stops it as one that idles.
     await setUse(redis, name, { desired: 'running', usedAt: now() });
+    await setImageUse(redis, request.image, now());
     await withdrawTrainings(context, { name, repository: request.repository });
     if ((await getIncident(redis, name))?.givenUp === true) {
       await removeContainer(context.docker, name);

@@ -123,6 +123,15 @@ export async function removeGuarded(root: string, path: string): Promise<void> {
   });
 }
 
+/** Moves a file or folder below `root` out of it, if it is there; a link is moved itself. @throws {UnsafeFileError} */
+export async function moveOutGuarded(root: string, path: string, target: string): Promise<void> {
+  await inFolderOf(root, path, async (name) => {
+    await rename(name, target).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+  });
+}
+
 export interface Owner {
   readonly uid: number;
   readonly gid: number;

@@ -8,6 +8,7 @@ import type Docker from 'dockerode';
 import { pack } from 'tar-fs';
 import { packageRoot } from '../package-root.js';
 import { filesIn, scratchFolder } from './folders.js';
+import { temporaryName } from './temporary.js';
 
 export interface ImageOptions {
   /** Pushtune's data directory, which caches downloaded wheels. */
@@ -21,6 +22,12 @@ export interface BuiltImage {
   /** False when the image was there already. */
   readonly built: boolean;
 }
+
+/** Every image that is made here carries it, and so do the containers of them. */
+export const imageLabel = 'pushtune.image';
+
+/** Begins the name of a container in which packages are installed, which is removed afterwards. */
+export const buildContainer = 'pushtune-build';
 
 /** The image can't be made; the message says what is missing and what to do. */
 export class ImageError extends Error {
@@ -114,7 +121,8 @@ async function commitAfter(docker: Docker, { base, tag, context, onProgress }: I
     Entrypoint: ['bash', '/mnt/install'],
     // A terminal's output comes as plain lines, not in Docker's frames.
     Tty: true,
-    Labels: { 'pushtune.image': 'packages' },
+    name: temporaryName(buildContainer),
+    Labels: { [imageLabel]: 'packages' },
     HostConfig: { Binds: [`${context}:/mnt:ro`], NetworkMode: 'none' },
   });
   try {
@@ -293,7 +301,7 @@ async function buildImage(
   const stream = await docker.buildImage(pack(context) as unknown as NodeJS.ReadableStream, {
     t: tag,
     buildargs: { BASE: base },
-    labels: { 'pushtune.image': 'environment' },
+    labels: { [imageLabel]: 'environment' },
     rm: true,
     forcerm: true,
   });
@@ -311,11 +319,13 @@ async function buildImage(
       },
     );
   });
+  // The report of an engine that ends in the middle ends as if all were well.
+  if (!(await hasImage(docker, tag))) throw new ImageError(`building ${tag} was interrupted`);
   onProgress(`${tag}: ready after ${Math.round((Date.now() - started) / 1000)} s`);
 }
 
 async function inContext(dataDirectory: string, use: (context: string) => Promise<void>): Promise<void> {
-  const context = join(scratchFolder(dataDirectory), `image-${randomUUID()}`);
+  const context = join(scratchFolder(dataDirectory), temporaryName('image'));
   await mkdir(context, { recursive: true });
   try {
     await use(context);
