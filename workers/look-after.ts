@@ -170,7 +170,8 @@ async function runsOf(context: WorkerContext, incident: Incident): Promise<reado
   return runs.filter((run) => run !== undefined);
 }
 
-async function trainingRuns(context: WorkerContext, container: string): Promise<readonly Run[]> {
+/** The runs that train in the container. */
+export async function trainingRuns(context: WorkerContext, container: string): Promise<readonly Run[]> {
   const unfinished = await listUnfinishedRuns(context.store.redis);
   return unfinished.filter(
     (run) => !isFinished(run) && run.build?.container === container && run.stages.train.state === 'running',

@@ -146,7 +146,13 @@ async function requestTraining(folders: TrainingFolders, request: TrainingReques
   const owner = process.getuid?.() === 0 ? containerOwner() : undefined;
   const text = JSON.stringify({ ...request, maximumStarts });
   await writeGuarded(folders.runs, `${request.run}/request.json`, text, owner);
-  await writeGuarded(folders.agent, `requests/${request.run}`, '', owner);
+  await handToAgent(folders.agent, request.run);
+}
+
+/** Puts a training whose request stands in the run's folder before the container's agent. */
+export async function handToAgent(agent: string, run: string): Promise<void> {
+  const owner = process.getuid?.() === 0 ? containerOwner() : undefined;
+  await writeGuarded(agent, `requests/${run}`, '', owner);
 }
 
 async function stopTraining(folders: TrainingFolders, run: string): Promise<void> {
@@ -162,8 +168,8 @@ export async function requestedTrainings(agent: string): Promise<readonly string
     const names = await listGuarded(agent, 'requests', mostRequests);
     return names.filter((name) => !name.startsWith('.'));
   } catch (error) {
-    // No container of that name ever was.
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    // No container of that name ever was, or a script put something else there, in which the agent finds none either.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof UnsafeFileError) return [];
     throw error;
   }
 }
