@@ -97,7 +97,7 @@ async function usesOf(
   const uses = await Promise.all(
     containers.map(async ({ name, running, startedAt, finishedAt }) => {
       const isNeeded = running || unfinished.some((run) => needsContainer(run, name));
-      const use = await getUse(redis, name);
+      const use = await getUse(redis, context.config.worker.name, name);
       const isWanted = use?.desired === 'running';
       const usedAt = use === undefined ? Math.max(startedAt, finishedAt, 0) : Date.parse(use.usedAt);
       return [name, isNeeded || isWanted ? undefined : usedAt] as const;
@@ -149,7 +149,7 @@ async function removeImages(context: WorkerContext): Promise<void> {
       await forgetContainer(context, container);
     }
     await removeImage(docker, image);
-    for (const tag of image.tags) await forgetImage(store.redis, tag);
+    for (const tag of image.tags) await forgetImage(store.redis, context.config.worker.name, tag);
     context.log.info(
       { image: image.tags[0] ?? image.id, bytes: image.size },
       'an image that nothing needs was removed',
@@ -166,7 +166,9 @@ async function lastUse(
   if (image.isBase) return undefined;
   const byContainers = image.containers.map((name) => uses.get(name));
   if (byContainers.includes(undefined)) return undefined;
-  const byRuns = await Promise.all(image.tags.map((tag) => imageUsedAt(context.store.redis, tag)));
+  const byRuns = await Promise.all(
+    image.tags.map((tag) => imageUsedAt(context.store.redis, context.config.worker.name, tag)),
+  );
   return Math.max(image.taggedAt, ...[...byContainers, ...byRuns].map((time) => time ?? 0));
 }
 

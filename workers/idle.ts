@@ -11,21 +11,22 @@ import { containerLock } from './look-after.js';
 export async function stopIdleContainers(context: WorkerContext): Promise<void> {
   const containers = await listContainers(context.docker, context.config.data);
   for (const container of containers.filter(({ running }) => running)) {
-    await inLock(context.store.redis, containerLock(container.name), () => stopIfIdle(context, container));
+    await inLock(context.store.redis, containerLock(context, container.name), () => stopIfIdle(context, container));
   }
 }
 
 async function stopIfIdle(context: WorkerContext, { name, repository, startedAt }: ContainerState): Promise<void> {
   const { redis } = context.store;
-  const use = await getUse(redis, name);
+  const use = await getUse(redis, context.config.worker.name, name);
   if (await isNeeded(context, name, repository)) {
-    if (use?.desired === 'running') await setUse(redis, name, { desired: 'running', usedAt: now() });
+    if (use?.desired === 'running')
+      await setUse(redis, context.config.worker.name, name, { desired: 'running', usedAt: now() });
     return;
   }
   const usedAt = use === undefined ? startedAt : Date.parse(use.usedAt);
   if (!isIdle(usedAt, Date.now(), context.config.training.idle)) return;
   // Before it is stopped: what sees it end leaves it alone, and a training that wants it starts it again.
-  await setUse(redis, name, { desired: 'stopped', usedAt: new Date(usedAt).toISOString() });
+  await setUse(redis, context.config.worker.name, name, { desired: 'stopped', usedAt: new Date(usedAt).toISOString() });
   await stopContainer(context.docker, name);
   context.log.info({ container: name }, 'a container that no run needs was stopped');
 }

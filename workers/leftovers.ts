@@ -27,7 +27,7 @@ export async function settleLeftovers(context: WorkerContext): Promise<void> {
       await withdrawTrainings(context, container);
       continue;
     }
-    await setUse(context.store.redis, container.name, undefined);
+    await setUse(context.store.redis, context.config.worker.name, container.name, undefined);
     await forgetContainer(context, container);
     context.log.warn({ container: container.name }, 'a container of a repository that is not watched was removed');
   }
@@ -52,12 +52,12 @@ export async function withdrawTrainings(context: WorkerContext, { name, reposito
  */
 export async function forgetContainer(context: WorkerContext, { name, repository }: KnownContainer): Promise<boolean> {
   const { redis } = context.store;
-  return inLock(redis, containerLock(name), async () => {
-    if ((await getUse(redis, name))?.desired === 'running') return false;
+  return inLock(redis, containerLock(context, name), async () => {
+    if ((await getUse(redis, context.config.worker.name, name))?.desired === 'running') return false;
     await removeContainer(context.docker, name);
     await rm(agentFolder(context.config.data, repository, name), { recursive: true, force: true });
-    await setUse(redis, name, undefined);
-    await setIncident(redis, name, undefined);
+    await setUse(redis, context.config.worker.name, name, undefined);
+    await setIncident(redis, context.config.worker.name, name, undefined);
     return true;
   });
 }

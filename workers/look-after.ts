@@ -32,8 +32,8 @@ import { announceRestart } from './announce.js';
 import { now, type WorkerContext } from './context.js';
 
 /** What stops, starts and removes a container does so under this lock. */
-export function containerLock(container: string): string {
-  return `container:${container}`;
+export function containerLock(context: WorkerContext, container: string): string {
+  return `container:${context.config.worker.name}:${container}`;
 }
 
 /**
@@ -48,11 +48,11 @@ export async function lookAfter(
   container: string,
   circumstance = '',
 ): Promise<number | undefined> {
-  return inLock(context.store.redis, containerLock(container), async () => {
+  return inLock(context.store.redis, containerLock(context, container), async () => {
     const state = await inspectContainer(context.docker, context.config.data, container);
     if (state === undefined) {
       // Whoever trains in it then makes it anew.
-      await setUse(context.store.redis, container, undefined);
+      await setUse(context.store.redis, context.config.worker.name, container, undefined);
       return undefined;
     }
     return look(context, state, circumstance);
@@ -61,9 +61,9 @@ export async function lookAfter(
 
 async function look(context: WorkerContext, state: ContainerState, circumstance: string): Promise<number | undefined> {
   const { redis } = context.store;
-  const use = await getUse(redis, state.name);
+  const use = await getUse(redis, context.config.worker.name, state.name);
   if (desiredState(use, state.running) === 'stopped') return undefined;
-  const before = await getIncident(redis, state.name);
+  const before = await getIncident(redis, context.config.worker.name, state.name);
   if (isNew(state)) {
     // Whoever made it died before starting it.
     await startIfStopped(context.docker, state.name);
@@ -81,7 +81,7 @@ async function look(context: WorkerContext, state: ContainerState, circumstance:
   });
   if (isCounted) {
     // Before anything is done about it: whoever comes after a process that died here does not count it again.
-    await setIncident(redis, state.name, incident);
+    await setIncident(redis, context.config.worker.name, state.name, incident);
     const { cause, restarts } = incident;
     context.log.warn({ container: state.name, cause, restarts }, 'a container crashed');
     if (incident.givenUp) await giveUp(context, state, incident);
@@ -125,12 +125,12 @@ async function onHealthy(
 ): Promise<number | undefined> {
   const { redis } = context.store;
   if (hasRecovered(incident, now()) && incident.isTold) {
-    await setIncident(redis, state.name, undefined);
+    await setIncident(redis, context.config.worker.name, state.name, undefined);
     return undefined;
   }
   if (!isToBeTold(incident, state.startedAt, now())) return nextLook(onRestarted(incident), now());
   if (!isToldByRun(incident, await runsOf(context, incident))) await announceRestart(context, state, incident);
-  await setIncident(redis, state.name, { ...onRestarted(incident), isTold: true });
+  await setIncident(redis, context.config.worker.name, state.name, { ...onRestarted(incident), isTold: true });
   return undefined;
 }
 
@@ -144,13 +144,13 @@ async function restart(context: WorkerContext, state: ContainerState, incident: 
     if (isEngineAway(error)) throw error;
     const cause = `${incident.cause}; it can't be started: ${error instanceof Error ? error.message : String(error)}`;
     const failed = onFailedStart(incident, now(), cause);
-    await setIncident(redis, state.name, failed);
+    await setIncident(redis, context.config.worker.name, state.name, failed);
     context.log.warn({ container: state.name, error }, 'a container can’t be started');
     if (failed.givenUp) await giveUp(context, state, failed);
     return nextLook(failed, now());
   }
   const restarted = onRestarted(incident);
-  await setIncident(redis, state.name, restarted);
+  await setIncident(redis, context.config.worker.name, state.name, restarted);
   await tellRuns(context, state, incident, 'was restarted');
   return nextLook(restarted, now());
 }

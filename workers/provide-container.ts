@@ -24,17 +24,18 @@ import { containerLock, trainingRuns } from './look-after.js';
 export async function provideContainer(context: WorkerContext, request: ContainerRequest): Promise<string> {
   const { redis } = context.store;
   const name = containerName(request);
-  return inLock(redis, containerLock(name), async () => {
+  return inLock(redis, containerLock(context, name), async () => {
     // First of all: nobody then stops it as one that idles.
-    await setUse(redis, name, { desired: 'running', usedAt: now() });
-    await setImageUse(redis, request.image, now());
+    await setUse(redis, context.config.worker.name, name, { desired: 'running', usedAt: now() });
+    await setImageUse(redis, context.config.worker.name, request.image, now());
     await withdrawTrainings(context, { name, repository: request.repository });
     try {
-      if ((await getIncident(redis, name))?.givenUp === true) return await makeAnew(context, request);
+      if ((await getIncident(redis, context.config.worker.name, name))?.givenUp === true)
+        return await makeAnew(context, request);
       return await ensureContainer(context.docker, request);
     } catch (error) {
       // Nobody else shall try what failed: the run ends, or asks again.
-      await setUse(redis, name, { desired: 'stopped', usedAt: now() });
+      await setUse(redis, context.config.worker.name, name, { desired: 'stopped', usedAt: now() });
       throw error;
     }
   });
@@ -47,7 +48,7 @@ async function makeAnew(context: WorkerContext, request: ContainerRequest): Prom
   await removeContainer(context.docker, name);
   await rm(agent, { recursive: true, force: true });
   await ensureContainer(context.docker, request);
-  await setIncident(context.store.redis, name, undefined);
+  await setIncident(context.store.redis, context.config.worker.name, name, undefined);
   // Another run that trained in it may not have heard yet that it was given up.
   for (const { id } of await trainingRuns(context, name)) await handToAgent(agent, id);
   return name;

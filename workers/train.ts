@@ -74,7 +74,7 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
 
 /** A container that crashes again and again is not started any more; its training will never end. */
 async function failIfGivenUp(context: WorkerContext, container: string): Promise<void> {
-  const incident = await getIncident(context.store.redis, container);
+  const incident = await getIncident(context.store.redis, context.config.worker.name, container);
   if (incident?.givenUp === true) {
     throw new StageFailure(
       `the container ${container} crashed ${incident.restarts} times and is not restarted any more: ${incident.cause}`,
@@ -84,7 +84,7 @@ async function failIfGivenUp(context: WorkerContext, container: string): Promise
 
 /** The container may have idled out, or been removed, since the build stage found it: then that is done again. */
 async function keepContainer(context: WorkerContext, run: Run, container: string): Promise<void> {
-  const use = await getUse(context.store.redis, container);
+  const use = await getUse(context.store.redis, context.config.worker.name, container);
   if (use?.desired === 'running') return;
   try {
     const { container: provided } = await buildRun(context, run);

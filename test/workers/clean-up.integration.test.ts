@@ -14,7 +14,7 @@ import { newId } from '../../src/store/start-run.js';
 import { cleanUp } from '../../workers/clean-up.js';
 import type { WorkerContext } from '../../workers/context.js';
 import { provideContainer } from '../../workers/provide-container.js';
-import { repository, startTestWorker, type TestWorker } from '../support/worker-context.js';
+import { host, repository, startTestWorker, type TestWorker } from '../support/worker-context.js';
 
 const day = 24 * 3600;
 const longAgo = new Date(Date.now() - 30 * day * 1000);
@@ -158,13 +158,13 @@ describe('the clean-up', () => {
     ] as const) {
       const name = await provideContainer(worker.context, request);
       await worker.docker.getContainer(name).kill();
-      await setUse(redis, name, { desired: 'stopped', usedAt: usedAt.toISOString() });
+      await setUse(redis, host, name, { desired: 'stopped', usedAt: usedAt.toISOString() });
     }
     await cleanUp(worker.context);
     const name = containerName(idle);
     assert.equal(await hasContainer(name), false);
     assert.equal(existsSync(agentFolder(worker.context.config.data, repository, name)), false);
-    assert.equal(await getUse(redis, name), undefined);
+    assert.equal(await getUse(redis, host, name), undefined);
     assert.equal(await hasContainer(containerName(recent)), true);
   });
 
@@ -184,7 +184,7 @@ describe('the clean-up', () => {
     await worker.docker.createContainer({ name: container, Image: inTheirs, Cmd: ['true'] });
     for (const image of [stopped, running]) await provideContainer(worker.context, worker.request({ image }));
     const name = containerName(worker.request({ image: stopped }));
-    await setUse(worker.context.store.redis, name, { desired: 'stopped', usedAt: longAgo.toISOString() });
+    await setUse(worker.context.store.redis, host, name, { desired: 'stopped', usedAt: longAgo.toISOString() });
     await worker.docker.getContainer(name).kill();
 
     await cleanUp(withImages(suffix, 60, 1e12));

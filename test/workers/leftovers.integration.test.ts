@@ -13,7 +13,7 @@ import { settleLeftovers } from '../../workers/leftovers.js';
 import { provideContainer } from '../../workers/provide-container.js';
 import { startWatch } from '../../workers/watch.js';
 import { until } from '../support/pushtune.js';
-import { repository, startTestWorker, type TestWorker } from '../support/worker-context.js';
+import { host, repository, startTestWorker, type TestWorker } from '../support/worker-context.js';
 
 describe('a server that starts after one that was killed', () => {
   let worker: TestWorker;
@@ -68,7 +68,7 @@ describe('a server that starts after one that was killed', () => {
       ['a', 'b'].map((name) => provideContainer(worker.context, worker.request({ repository: `team/${name}` }))),
     );
     assert.ok(wanted !== undefined && unwanted !== undefined);
-    await setUse(worker.context.store.redis, unwanted, { desired: 'stopped', usedAt: new Date().toISOString() });
+    await setUse(worker.context.store.redis, host, unwanted, { desired: 'stopped', usedAt: new Date().toISOString() });
     for (const name of [wanted, unwanted]) await worker.docker.getContainer(name).kill();
     const watch = startWatch(worker.context);
     await until('it runs', async () => {

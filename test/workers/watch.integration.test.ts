@@ -15,7 +15,7 @@ import { provideContainer } from '../../workers/provide-container.js';
 import { StageFailure } from '../../workers/stage.js';
 import { type ContainerWatch, startWatch } from '../../workers/watch.js';
 import { until } from '../support/pushtune.js';
-import { repository, startTestWorker, type TestWorker } from '../support/worker-context.js';
+import { host, repository, startTestWorker, type TestWorker } from '../support/worker-context.js';
 
 describe('the watch over containers', () => {
   let worker: TestWorker;
@@ -60,7 +60,7 @@ describe('the watch over containers', () => {
       (await worker.run(run.id)).events.map((event) => event.text),
       [text],
     );
-    assert.equal((await getIncident(worker.context.store.redis, container))?.restarts, 1);
+    assert.equal((await getIncident(worker.context.store.redis, host, container))?.restarts, 1);
     assert.deepEqual(await worker.mails(), [], 'whether it lives is not known yet');
 
     const restarted = await startsOf(container);
@@ -68,7 +68,7 @@ describe('the watch over containers', () => {
     // The job of every minute may look at the same moment.
     await Promise.all([watch.lookAfterAll(), watch.lookAfterAll()]);
     await untilStartedAgain(container, restarted);
-    assert.equal((await getIncident(worker.context.store.redis, container))?.restarts, 2);
+    assert.equal((await getIncident(worker.context.store.redis, host, container))?.restarts, 2);
     await updateRun(worker.context.store.redis, run.id, (current) => endRun(current, 'succeeded', ''));
   });
 
@@ -80,7 +80,7 @@ describe('the watch over containers', () => {
     const crash = join(folderOf('loop', container), 'crash');
     writeFileSync(crash, '3');
     const incident = await until('it is given up', async () => {
-      const found = await getIncident(worker.context.store.redis, container);
+      const found = await getIncident(worker.context.store.redis, host, container);
       return found?.givenUp === true && found;
     });
     assert.equal(incident.restarts, mostRestarts);
@@ -102,7 +102,7 @@ describe('the watch over containers', () => {
     rmSync(crash);
     await start('loop');
     assert.notEqual((await worker.docker.getContainer(container).inspect()).Id, id);
-    assert.equal(await getIncident(worker.context.store.redis, container), undefined);
+    assert.equal(await getIncident(worker.context.store.redis, host, container), undefined);
   });
 
   it('stops a container that no run needs, leaves it alone, and starts it for the next run', async () => {
@@ -119,7 +119,7 @@ describe('the watch over containers', () => {
     const { State } = await worker.docker.getContainer(container).inspect();
     assert.equal(State.Running, false);
     assert.equal(State.ExitCode, 0, 'it ended by itself');
-    assert.equal(await getIncident(worker.context.store.redis, container), undefined);
+    assert.equal(await getIncident(worker.context.store.redis, host, container), undefined);
 
     await start('idle');
     assert.ok((await startsOf(container)) > 0);
@@ -128,19 +128,22 @@ describe('the watch over containers', () => {
   /** As if it had been needed last an hour ago. */
   async function untilIdle(container: string): Promise<void> {
     const usedAt = new Date(Date.now() - 3_600_000).toISOString();
-    await setUse(worker.context.store.redis, container, { desired: 'running', usedAt });
+    await setUse(worker.context.store.redis, host, container, { desired: 'running', usedAt });
   }
 
   it('knows no use of a container that was removed', async () => {
     const container = await start('removed');
     await worker.docker.getContainer(container).remove({ force: true });
-    await until('it is forgotten', async () => (await getUse(worker.context.store.redis, container)) === undefined);
+    await until(
+      'it is forgotten',
+      async () => (await getUse(worker.context.store.redis, host, container)) === undefined,
+    );
   });
 
   it('looks after everything when an engine that was away is back, without filling the log', async () => {
     const container = await start('away');
     const stopped = await start('away-stopped');
-    await setUse(worker.context.store.redis, stopped, { desired: 'stopped', usedAt: new Date().toISOString() });
+    await setUse(worker.context.store.redis, host, stopped, { desired: 'stopped', usedAt: new Date().toISOString() });
     const run = await worker.trainingRun(container);
     const started = await startsOf(container);
     const lines = worker.logged.length;
