@@ -14,6 +14,7 @@ import {
   removeAbandonedBuilds,
   removeAbandonedScratch,
   removeImage,
+  removeOldWheels,
   removeRunFolder,
 } from '../src/container/clean-up.js';
 import { agentFolder, type ContainerState, listContainers } from '../src/container/containers.js';
@@ -80,6 +81,8 @@ async function endOf(context: WorkerContext, { run: id, modifiedAt }: RunFolder)
 async function removeScratch(context: WorkerContext): Promise<void> {
   const removed = await removeAbandonedScratch(context.config.data);
   if (removed.length > 0) context.log.info({ removed }, 'temporary files of a process that was killed were removed');
+  const wheels = await removeOldWheels(context.config.data, context.config.clean_up.images_age);
+  if (wheels.length > 0) context.log.info({ wheels }, 'downloaded packages that no build needs were removed');
 }
 
 async function removeBuilds(context: WorkerContext): Promise<void> {

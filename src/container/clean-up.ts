@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import type Docker from 'dockerode';
 import { addedSize, isBaseOfAnother, type LayeredImage } from '../pipeline/retention.js';
-import { repositoryFolders, scratchFolder } from './folders.js';
+import { repositoryFolders, scratchFolder, wheelsFolder } from './folders.js';
 import { moveOutGuarded } from './guarded-files.js';
 import { buildContainer, imageLabel } from './images.js';
 import { isLeftBehind, temporaryName } from './temporary.js';
@@ -108,17 +108,33 @@ async function foldersIn(root: string): Promise<readonly string[]> {
 
 /** Removes what a killed process left in the scratch folder. Returns the names. */
 export async function removeAbandonedScratch(data: string): Promise<readonly string[]> {
-  const scratch = scratchFolder(data);
-  const names = await readdir(scratch).catch((error: NodeJS.ErrnoException) => {
+  return removeEntries(scratchFolder(data), (name, modifiedAt) => isLeftBehind(name, modifiedAt, Date.now()));
+}
+
+/**
+ * Removes downloaded packages that no build used for so long, and downloads that were interrupted. Returns the names.
+ *
+ * @param age seconds
+ */
+export async function removeOldWheels(data: string, age: number): Promise<readonly string[]> {
+  return removeEntries(wheelsFolder(data), (name, modifiedAt) =>
+    name.includes('.') ? isLeftBehind(name, modifiedAt, Date.now()) : Date.now() - modifiedAt >= age * 1000,
+  );
+}
+
+async function removeEntries(
+  folder: string,
+  isToGo: (name: string, modifiedAt: number) => boolean,
+): Promise<readonly string[]> {
+  const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT') return [];
     throw error;
   });
   const removed: string[] = [];
   for (const name of names) {
-    const path = join(scratch, name);
-    const details = await stat(path).catch(() => undefined);
-    if (details === undefined || !isLeftBehind(name, details.mtimeMs, Date.now())) continue;
-    await removeTree(path);
+    const details = await stat(join(folder, name)).catch(() => undefined);
+    if (details === undefined || !isToGo(name, details.mtimeMs)) continue;
+    await removeTree(join(folder, name));
     removed.push(name);
   }
   return removed;

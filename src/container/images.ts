@@ -1,13 +1,13 @@
 /** The training images: built once for all that goes into them, and never again while that stays the same. */
 import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { access, copyFile, cp, link, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, copyFile, cp, link, mkdir, readdir, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type Docker from 'dockerode';
 import { pack } from 'tar-fs';
 import { packageRoot } from '../package-root.js';
-import { filesIn, scratchFolder } from './folders.js';
+import { filesIn, scratchFolder, wheelsFolder } from './folders.js';
 import { temporaryName } from './temporary.js';
 
 export interface ImageOptions {
@@ -238,8 +238,12 @@ async function downloadWheels(
   { dataDirectory, onProgress }: ImageOptions,
 ): Promise<string> {
   const machine = String((await docker.info()).Architecture);
-  const folder = join(dataDirectory, 'wheels', digest([content, pythonVersion, machine]));
-  if (await exists(folder)) return folder;
+  const folder = join(wheelsFolder(dataDirectory), digest([content, pythonVersion, machine]));
+  if (await exists(folder)) {
+    // The clean-up takes those that were not used for long.
+    await utimes(folder, new Date(), new Date());
+    return folder;
+  }
   const temporary = `${folder}.${randomUUID()}`;
   await mkdir(temporary, { recursive: true });
   onProgress('wheels: downloading with pip');

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type Docker from 'dockerode';
 import { agentFolder, containerName } from '../../src/container/containers.js';
-import { repositoryFolders, scratchFolder } from '../../src/container/folders.js';
+import { repositoryFolders, scratchFolder, wheelsFolder } from '../../src/container/folders.js';
 import { temporaryName } from '../../src/container/temporary.js';
 import { endRun } from '../../src/pipeline/run.js';
 import { getUse, setUse } from '../../src/store/container-uses.js';
@@ -132,6 +132,18 @@ describe('the clean-up', () => {
     assert.deepEqual(
       names.filter((name) => existsSync(join(scratch, name))),
       [mine, 'index-new'],
+    );
+  });
+
+  it('removes downloaded packages that no build used for long, and downloads that were interrupted', async () => {
+    const wheels = wheelsFolder(worker.context.config.data);
+    const names = ['abc', 'abc.new', 'def', 'def.old'];
+    for (const name of names) mkdirSync(join(wheels, name), { recursive: true });
+    for (const name of ['def', 'def.old']) utimesSync(join(wheels, name), longAgo, longAgo);
+    await cleanUp(worker.context);
+    assert.deepEqual(
+      names.filter((name) => existsSync(join(wheels, name))),
+      ['abc', 'abc.new'],
     );
   });
 
