@@ -26,6 +26,11 @@ const budgetSchema = z.strictObject({
   patience: z.int().min(1).default(15),
 });
 
+/** 0 stands for never. */
+function neverOr<T extends z.ZodType>(duration: T) {
+  return z.union([z.literal(0), duration]);
+}
+
 const schema = z.strictObject({
   server: z
     .strictObject({
@@ -93,6 +98,16 @@ const schema = z.strictObject({
       timeout: seconds.default(seconds.parse('2h')),
       network: z.string().min(1).default('bridge'),
       data_root: z.string().default(''),
+      idle: neverOr(seconds).default(seconds.parse('30m')),
+      engine_patience: seconds.default(seconds.parse('10m')),
+    })
+    .prefault({}),
+  clean_up: z
+    .strictObject({
+      workspaces_age: seconds.default(seconds.parse('1d')),
+      workspaces_size: bytes.default(bytes.parse('20g')),
+      images_age: seconds.default(seconds.parse('14d')),
+      images_size: bytes.default(bytes.parse('40g')),
     })
     .prefault({}),
   log: z

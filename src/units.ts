@@ -21,3 +21,9 @@ function measure(units: Readonly<Record<string, number>>, expectation: string) {
     return z.NEVER;
   });
 }
+
+/** A duration as it is written in a configuration: `10m`, `90s`. */
+export function formatDuration(amount: number): string {
+  const [unit, factor] = Object.entries(durationUnits).findLast(([, size]) => amount % size === 0) ?? ['s', 1];
+  return `${amount / factor}${unit}`;
+}

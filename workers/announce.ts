@@ -120,10 +120,12 @@ export async function announcePushRefused(
   );
 }
 
+/** @param study whose trial crashed the container: one that is given up again and again is told of once */
 export async function announceRestart(
   context: WorkerContext,
   container: ContainerState,
   incident: Incident,
+  study?: string,
 ): Promise<void> {
   const { repository, name } = container;
   const mail = mails.containerRestartedMail({
@@ -134,7 +136,8 @@ export async function announceRestart(
     cause: incident.cause,
     givenUp: incident.givenUp,
   });
-  await enqueue(context, `${incident.id}-${incident.givenUp ? 'given-up' : 'restarted'}`, mail, undefined);
+  const id = incident.givenUp ? `${study ?? incident.id}-given-up` : `${incident.id}-restarted`;
+  await enqueue(context, id, mail, undefined);
 }
 
 function about(context: WorkerContext, run: Run): mails.Subject {

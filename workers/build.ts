@@ -1,6 +1,6 @@
 /** build: finds out what the main script needs, and has an image and a running container for it. */
 import { readFile } from 'node:fs/promises';
-import { ContainerError, containerName, ensureContainer } from '../src/container/containers.js';
+import { ContainerError } from '../src/container/containers.js';
 import { dataMounts } from '../src/container/data-mounts.js';
 import { containerOwner, repositoryFolders } from '../src/container/folders.js';
 import { UnsafeFileError, writeGuarded } from '../src/container/guarded-files.js';
@@ -15,19 +15,20 @@ import { commandLine, isEmptyCommand, renderWarning } from '../src/python/render
 import { PythonSyntaxError } from '../src/python/syntax.js';
 import { decodeText } from '../src/python/text.js';
 import { RepositoryConfigError, trainingLimits } from '../src/repository-config.js';
-import { setIncident } from '../src/store/incidents.js';
 import { announceBuild } from './announce.js';
 import { checkSpace, type SpaceCheck, sentenceOf } from './check-space.js';
 import { mirrorOf, settingsOf, type WorkerContext } from './context.js';
+import { withEngine } from './engine-patience.js';
 import { inspectRepository } from './project.js';
+import { provideContainer } from './provide-container.js';
 import { repositoryConfigIn } from './repository-settings.js';
 import { StageFailure, type StageOutcome } from './stage.js';
 import { note, warn } from './warn.js';
 
 /** Mails when the outcome differs from the repository's build before. */
-export async function build(context: WorkerContext, run: Run): Promise<StageOutcome> {
+export async function build(context: WorkerContext, run: Run, signal: AbortSignal): Promise<StageOutcome> {
   try {
-    const found = await buildRun(context, run);
+    const found = await withEngine(context, run, signal, () => buildRun(context, run));
     await announceBuild(context, run, undefined);
     return { kind: 'next', found: { build: found } };
   } catch (error) {
@@ -37,7 +38,8 @@ export async function build(context: WorkerContext, run: Run): Promise<StageOutc
   }
 }
 
-async function buildRun(context: WorkerContext, run: Run): Promise<Build> {
+/** Finds out what the run needs and provides it. Called again for the same run, it finds the same. */
+export async function buildRun(context: WorkerContext, run: Run): Promise<Build> {
   const files = await readSources(await mirrorOf(context, run.repository), run.sha);
   const config = repositoryConfigIn(files);
   const inspection = inspectRepository(files, config);
@@ -52,9 +54,7 @@ async function buildRun(context: WorkerContext, run: Run): Promise<Build> {
     trainer: context.trainer,
     readOnly: await dataMounts(context.config.training.data_root, config.data),
   };
-  // A person's push gives a container that was given up another chance.
-  if (!belongsToStudy(run)) await setIncident(context.store.redis, containerName(request), undefined);
-  const container = await ensureContainer(context.docker, request);
+  const container = await provideContainer(context, request);
   const { main, environment, command } = inspection;
   const script = await writeNotebookScript(context, run, files, main);
   return {
@@ -109,7 +109,8 @@ async function refuseMistakes(context: WorkerContext, run: Run, { errors, warnin
   if (errors.length > 0) throw new StageFailure(errors.map(sentenceOf).join('\n'));
 }
 
-function isDefinite(error: unknown): error is Error {
+/** Whether an error of {@link buildRun} would come again, however often it is tried. */
+export function isDefinite(error: unknown): error is Error {
   const definite = [
     StageFailure,
     ContainerError,

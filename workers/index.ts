@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { cp, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ConnectionOptions, type Job, Worker, type WorkerOptions } from 'bullmq';
+import { type ConnectionOptions, type Job, type Queue, Worker, type WorkerOptions } from 'bullmq';
 import Docker from 'dockerode';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
@@ -14,6 +14,7 @@ import { packageRoot } from '../src/package-root.js';
 import type { StageName } from '../src/pipeline/run.js';
 import { beat } from '../src/store/heartbeats.js';
 import {
+  cleanUpQueueName,
   mailBackoff,
   monitorQueueName,
   openQueues,
@@ -23,6 +24,7 @@ import {
 } from '../src/store/queues.js';
 import type { Store } from '../src/store/start-run.js';
 import { build } from './build.js';
+import { cleanUp } from './clean-up.js';
 import type { WorkerContext } from './context.js';
 import { evaluate } from './evaluate.js';
 import { mailSender } from './mail.js';
@@ -33,6 +35,7 @@ import { runStage, type StageWork } from './stage.js';
 import { reportStatus } from './status.js';
 import { train } from './train.js';
 import { tune } from './tune.js';
+import { startWatch } from './watch.js';
 
 export interface RunningWorkers {
   /** Lets short stages end, hands trainings over to the next worker, and returns within about ten seconds. */
@@ -40,6 +43,8 @@ export interface RunningWorkers {
 }
 
 const monitorEvery = 60_000;
+const cleanUpEvery = 3_600_000;
+const kept = { removeOnComplete: 10, removeOnFail: 100 };
 /** Schedulers have been seen to stop when several processes wrote them at once; this puts one back. */
 const watchSchedulerEvery = 5 * 60_000;
 /** Seconds that short stages get to end by themselves on shutdown. */
@@ -72,6 +77,7 @@ export async function startWorkers(config: Config, connection: Redis, log: Logge
     return new Worker(stageQueueName(stage, host), process, { ...options, concurrency });
   }
 
+  const watch = startWatch(context);
   const send = mailSender(config);
   const report = statusReporter(config);
   const workers = [
@@ -80,7 +86,8 @@ export async function startWorkers(config: Config, connection: Redis, log: Logge
     stageWorker('train', train, config.worker.trainings),
     stageWorker('evaluate', evaluate, 4),
     stageWorker('tune', tune, 2),
-    new Worker(monitorQueueName(host), () => monitor(context), options),
+    new Worker(monitorQueueName(host), () => monitor(context, watch), options),
+    new Worker(cleanUpQueueName(host), () => cleanUp(context), options),
     new Worker('mail', (job) => send(job), { ...options, settings: { backoffStrategy: mailBackoff } }),
     new Worker('notes', (job) => writeNotes(context, job), options),
     new Worker('status', (job) => reportStatus(context, report, job), { ...options, concurrency: 4 }),
@@ -91,31 +98,33 @@ export async function startWorkers(config: Config, connection: Redis, log: Logge
   }
   await beat(connection, host);
   await requeueLostRuns(context);
-  await scheduleMonitor(store, host);
-  const watch = setInterval(() => {
-    scheduleMonitor(store, host).catch((error: unknown) => log.error({ error }, 'the monitor could not be scheduled'));
+  await scheduleJobs(store, host);
+  // What a killed process left behind is not left for the rest of the hour.
+  await store.queues.get(cleanUpQueueName(host)).add('clean-up', {}, kept);
+  const schedulers = setInterval(() => {
+    scheduleJobs(store, host).catch((error: unknown) => log.error({ error }, 'the monitor could not be scheduled'));
   }, watchSchedulerEvery);
 
   return {
     async close() {
-      clearInterval(watch);
+      clearInterval(schedulers);
       shutdown.abort();
       const limit = new Promise((resolve) => setTimeout(resolve, closeLimit).unref());
-      await Promise.race([Promise.all(workers.map((worker) => worker.close())), limit]);
+      await Promise.race([Promise.all([watch.close(), ...workers.map((worker) => worker.close())]), limit]);
       await store.queues.close();
     },
   };
 }
 
-async function scheduleMonitor(store: Store, host: string): Promise<void> {
-  const queue = store.queues.get(monitorQueueName(host));
-  const scheduler = await queue.getJobScheduler('monitor');
-  if (scheduler?.next !== undefined && scheduler.next > Date.now() - monitorEvery) return;
-  await queue.upsertJobScheduler(
-    'monitor',
-    { every: monitorEvery },
-    { name: 'monitor', opts: { removeOnComplete: 10, removeOnFail: 100 } },
-  );
+async function schedule(queue: Queue, name: string, every: number): Promise<void> {
+  const scheduler = await queue.getJobScheduler(name);
+  if (scheduler?.next !== undefined && scheduler.next > Date.now() - every) return;
+  await queue.upsertJobScheduler(name, { every }, { name, opts: kept });
+}
+
+async function scheduleJobs(store: Store, host: string): Promise<void> {
+  await schedule(store.queues.get(monitorQueueName(host)), 'monitor', monitorEvery);
+  await schedule(store.queues.get(cleanUpQueueName(host)), 'clean-up', cleanUpEvery);
 }
 
 /**

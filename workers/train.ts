@@ -1,4 +1,5 @@
 /** train: has the container run the main script, passes its log on, and waits for its end. */
+import { isEngineAway } from '../src/container/engine.js';
 import { UnsafeFileError } from '../src/container/guarded-files.js';
 import {
   followTraining,
@@ -14,9 +15,11 @@ import { findMetric, hasTrainingEnded, MetricNotFoundError } from '../src/pipeli
 import { isFinished, type Run } from '../src/pipeline/run.js';
 import { readHistory } from '../src/pipeline/training-events.js';
 import { trainingLimits } from '../src/repository-config.js';
+import { getUse } from '../src/store/container-uses.js';
 import { getIncident } from '../src/store/incidents.js';
 import { appendLog, logLength, longestLog } from '../src/store/logs.js';
 import { getRun } from '../src/store/runs.js';
+import { buildRun, isDefinite } from './build.js';
 import { mirrorOf, type WorkerContext } from './context.js';
 import { divergence, hasReachedTarget, keptCurve, prunerOf } from './early-stopping.js';
 import { buildOf, readTraining, trainingFolders } from './read-training.js';
@@ -50,6 +53,7 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
       },
       shouldStop: async () => {
         await failIfGivenUp(context, build.container);
+        await keepContainer(context, run, build.container);
         const current = await getRun(redis, run.id);
         return current === undefined || isFinished(current);
       },
@@ -71,12 +75,29 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
 
 /** A container that crashes again and again is not started any more; its training will never end. */
 async function failIfGivenUp(context: WorkerContext, container: string): Promise<void> {
-  const incident = await getIncident(context.store.redis, container);
+  const incident = await getIncident(context.store.redis, context.config.worker.name, container);
   if (incident?.givenUp === true) {
     throw new StageFailure(
       `the container ${container} crashed ${incident.restarts} times and is not restarted any more: ${incident.cause}`,
     );
   }
+}
+
+/** The container may have idled out, or been removed, since the build stage found it: then that is done again. */
+async function keepContainer(context: WorkerContext, run: Run, container: string): Promise<void> {
+  const use = await getUse(context.store.redis, context.config.worker.name, container);
+  if (use?.desired === 'running') return;
+  try {
+    const { container: provided } = await buildRun(context, run);
+    if (provided === container) return;
+  } catch (error) {
+    // The container is asked for again within a second.
+    if (isEngineAway(error)) return;
+    throw error instanceof Error && isDefinite(error) ? new StageFailure(error.message, { cause: error }) : error;
+  }
+  throw new StageFailure(
+    `the container ${container} is gone, and the settings of its containers have changed since; push again`,
+  );
 }
 
 /** Old scripts run through small replacements of what Keras no longer has. */

@@ -89,6 +89,8 @@ export interface ContainerState {
   readonly running: boolean;
   /** Milliseconds since 1970 of its latest start. */
   readonly startedAt: number;
+  /** Milliseconds since 1970 of its last end; before that when it never ran. */
+  readonly finishedAt: number;
   /** Exit code of its last end, when it does not run. */
   readonly exitCode?: number;
   readonly outOfMemory: boolean;
@@ -100,18 +102,20 @@ export async function listContainers(docker: Docker, data: string): Promise<Cont
     all: true,
     filters: { label: [`${labels.instance}=${instanceName(data)}`] },
   });
-  const states = await Promise.all(found.map(({ Id }) => inspect(docker, Id)));
+  const states = await Promise.all(found.map(({ Id }) => inspectContainer(docker, data, Id)));
   return states.filter((state) => state !== undefined);
 }
 
-async function inspect(docker: Docker, id: string): Promise<ContainerState | undefined> {
+/** @returns undefined when there is no such container of this server */
+export async function inspectContainer(docker: Docker, data: string, id: string): Promise<ContainerState | undefined> {
   const details = await docker.getContainer(id).inspect().catch(ignoreStatus(404));
-  if (details === undefined) return undefined;
+  if (details === undefined || details.Config.Labels[labels.instance] !== instanceName(data)) return undefined;
   return {
     name: details.Name.replace(/^\//, ''),
     repository: details.Config.Labels[labels.repository] ?? '',
     running: details.State.Running,
     startedAt: Date.parse(details.State.StartedAt),
+    finishedAt: Date.parse(details.State.FinishedAt),
     outOfMemory: details.State.OOMKilled,
     ...(details.State.Running ? {} : { exitCode: details.State.ExitCode }),
   };
@@ -120,6 +124,12 @@ async function inspect(docker: Docker, id: string): Promise<ContainerState | und
 /** Stops and starts a container whose agent does not answer any more. */
 export async function restartContainer(docker: Docker, name: string): Promise<void> {
   await docker.getContainer(name).restart({ t: 5 });
+}
+
+/** Has the agent end by itself; it is killed when it does not. */
+export async function stopContainer(docker: Docker, name: string): Promise<void> {
+  // 304: it does not run.
+  await docker.getContainer(name).stop({ t: 5 }).catch(ignoreStatus(304));
 }
 
 export async function removeContainer(docker: Docker, name: string): Promise<void> {

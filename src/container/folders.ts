@@ -25,6 +25,11 @@ export function scratchFolder(data: string): string {
   return join(data, 'scratch');
 }
 
+/** Downloaded wheels: one folder per set of packages, and one with a dot in its name while it is downloaded. */
+export function wheelsFolder(data: string): string {
+  return join(data, 'wheels');
+}
+
 /** Tells this server's containers from those of another one on the same machine. */
 export function instanceName(data: string): string {
   return createHash('sha256').update(data).digest('hex').slice(0, 12);

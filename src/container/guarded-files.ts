@@ -114,6 +114,24 @@ export async function writeGuarded(root: string, path: string, text: string, own
   });
 }
 
+/** Removes a file or link below `root`, if it is there. @throws {UnsafeFileError} */
+export async function removeGuarded(root: string, path: string): Promise<void> {
+  await inFolderOf(root, path, async (name) => {
+    await unlink(name).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+  });
+}
+
+/** Moves a file or folder below `root` out of it, if it is there; a link is moved itself. @throws {UnsafeFileError} */
+export async function moveOutGuarded(root: string, path: string, target: string): Promise<void> {
+  await inFolderOf(root, path, async (name) => {
+    await rename(name, target).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+  });
+}
+
 export interface Owner {
   readonly uid: number;
   readonly gid: number;

@@ -1,13 +1,14 @@
 /** The training images: built once for all that goes into them, and never again while that stays the same. */
 import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { access, copyFile, cp, link, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { access, copyFile, cp, link, mkdir, readdir, readFile, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type Docker from 'dockerode';
 import { pack } from 'tar-fs';
 import { packageRoot } from '../package-root.js';
-import { filesIn, scratchFolder } from './folders.js';
+import { filesIn, scratchFolder, wheelsFolder } from './folders.js';
+import { temporaryName } from './temporary.js';
 
 export interface ImageOptions {
   /** Pushtune's data directory, which caches downloaded wheels. */
@@ -21,6 +22,12 @@ export interface BuiltImage {
   /** False when the image was there already. */
   readonly built: boolean;
 }
+
+/** Every image that is made here carries it, and so do the containers of them. */
+export const imageLabel = 'pushtune.image';
+
+/** Begins the name of a container in which packages are installed, which is removed afterwards. */
+export const buildContainer = 'pushtune-build';
 
 /** The image can't be made; the message says what is missing and what to do. */
 export class ImageError extends Error {
@@ -114,7 +121,8 @@ async function commitAfter(docker: Docker, { base, tag, context, onProgress }: I
     Entrypoint: ['bash', '/mnt/install'],
     // A terminal's output comes as plain lines, not in Docker's frames.
     Tty: true,
-    Labels: { 'pushtune.image': 'packages' },
+    name: temporaryName(buildContainer),
+    Labels: { [imageLabel]: 'packages' },
     HostConfig: { Binds: [`${context}:/mnt:ro`], NetworkMode: 'none' },
   });
   try {
@@ -230,8 +238,12 @@ async function downloadWheels(
   { dataDirectory, onProgress }: ImageOptions,
 ): Promise<string> {
   const machine = String((await docker.info()).Architecture);
-  const folder = join(dataDirectory, 'wheels', digest([content, pythonVersion, machine]));
-  if (await exists(folder)) return folder;
+  const folder = join(wheelsFolder(dataDirectory), digest([content, pythonVersion, machine]));
+  if (await exists(folder)) {
+    // The clean-up takes those that were not used for long.
+    await utimes(folder, new Date(), new Date());
+    return folder;
+  }
   const temporary = `${folder}.${randomUUID()}`;
   await mkdir(temporary, { recursive: true });
   onProgress('wheels: downloading with pip');
@@ -293,7 +305,7 @@ async function buildImage(
   const stream = await docker.buildImage(pack(context) as unknown as NodeJS.ReadableStream, {
     t: tag,
     buildargs: { BASE: base },
-    labels: { 'pushtune.image': 'environment' },
+    labels: { [imageLabel]: 'environment' },
     rm: true,
     forcerm: true,
   });
@@ -311,11 +323,13 @@ async function buildImage(
       },
     );
   });
+  // The report of an engine that ends in the middle ends as if all were well.
+  if (!(await hasImage(docker, tag))) throw new ImageError(`building ${tag} was interrupted`);
   onProgress(`${tag}: ready after ${Math.round((Date.now() - started) / 1000)} s`);
 }
 
 async function inContext(dataDirectory: string, use: (context: string) => Promise<void>): Promise<void> {
-  const context = join(scratchFolder(dataDirectory), `image-${randomUUID()}`);
+  const context = join(scratchFolder(dataDirectory), temporaryName('image'));
   await mkdir(context, { recursive: true });
   try {
     await use(context);

@@ -6,7 +6,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { TrainingResult } from '../pipeline/run.js';
 import { containerOwner } from './folders.js';
-import { readGuarded, sizeGuarded, UnsafeFileError, writeGuarded } from './guarded-files.js';
+import {
+  listGuarded,
+  readGuarded,
+  removeGuarded,
+  sizeGuarded,
+  UnsafeFileError,
+  writeGuarded,
+} from './guarded-files.js';
 
 export interface TrainingRequest {
   readonly run: string;
@@ -140,11 +147,41 @@ async function requestTraining(folders: TrainingFolders, request: TrainingReques
   const owner = process.getuid?.() === 0 ? containerOwner() : undefined;
   const text = JSON.stringify({ ...request, maximumStarts });
   await writeGuarded(folders.runs, `${request.run}/request.json`, text, owner);
-  await writeGuarded(folders.agent, `requests/${request.run}`, '', owner);
+  await handToAgent(folders.agent, request.run);
+}
+
+/** Puts a training whose request stands in the run's folder before the container's agent. */
+export async function handToAgent(agent: string, run: string): Promise<void> {
+  const owner = process.getuid?.() === 0 ? containerOwner() : undefined;
+  await writeGuarded(agent, `requests/${run}`, '', owner);
 }
 
 async function stopTraining(folders: TrainingFolders, run: string): Promise<void> {
   await writeGuarded(folders.runs, `${run}/stop`, '');
+}
+
+/** A container has a handful of trainings waiting, not more. */
+const mostRequests = 10_000;
+
+/** Ids of the runs whose training a container's agent was asked for and has not ended. */
+export async function requestedTrainings(agent: string): Promise<readonly string[]> {
+  try {
+    const names = await listGuarded(agent, 'requests', mostRequests);
+    return names.filter((name) => !name.startsWith('.'));
+  } catch (error) {
+    // No container of that name ever was, or a script put something else there, in which the agent finds none either.
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || error instanceof UnsafeFileError) return [];
+    throw error;
+  }
+}
+
+/** Ends a training that nobody waits for, and has no agent begin it again. */
+export async function withdrawTraining(folders: TrainingFolders, run: string): Promise<void> {
+  await removeGuarded(folders.agent, `requests/${run}`);
+  await stopTraining(folders, run).catch((error: unknown) => {
+    // A run whose folder is gone or was made a link can't be trained either.
+    if (!(error instanceof UnsafeFileError) && (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  });
 }
 
 async function readResult(folders: TrainingFolders, run: string): Promise<TrainingEnd | undefined> {

@@ -44,6 +44,10 @@ export function monitorQueueName(host: string): string {
   return `monitor.${host}`;
 }
 
+export function cleanUpQueueName(host: string): string {
+  return `clean-up.${host}`;
+}
+
 export interface Queues {
   /**
    * Adds the stage under an id of its own; a stage that is queued or runs already is not added again.
