@@ -56,6 +56,7 @@ describe('.pushtune.yml', () => {
       parseRepositoryConfig('environment: {memory: 64g, cpus: 1, timeout: 1h}').environment,
     );
     assert.equal(limits.memory, training.memory);
+    assert.deepEqual([limits.disk, limits.gpus], [training.disk, 0]);
     assert.equal(limits.cpus, 1);
     assert.equal(limits.timeout, 3600);
   });

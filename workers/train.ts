@@ -12,8 +12,9 @@ import { type LearningCurve, readLearningCurve } from '../src/pipeline/learning-
 import { cleanLog } from '../src/pipeline/log-tokens.js';
 import { findMetric, hasTrainingEnded, MetricNotFoundError } from '../src/pipeline/metric.js';
 import { isFinished, type Run } from '../src/pipeline/run.js';
+import { explainEnd } from '../src/pipeline/training-end.js';
 import { readHistory } from '../src/pipeline/training-events.js';
-import { trainingLimits } from '../src/repository-config.js';
+import { type TrainingLimits, trainingLimits } from '../src/repository-config.js';
 import { getIncident } from '../src/store/incidents.js';
 import { appendLog, logLength, longestLog } from '../src/store/logs.js';
 import { getRun } from '../src/store/runs.js';
@@ -31,7 +32,7 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
   const build = buildOf(run);
   const { redis } = context.store;
   const settings = repositoryConfigIn(await readSources(await mirrorOf(context, run.repository), run.sha));
-  const { timeout } = trainingLimits(context.config.training, settings.environment);
+  const limits = trainingLimits(context.config.training, settings.environment);
   const folders = trainingFolders(context, run, build);
   const end = await followTraining(
     folders,
@@ -40,7 +41,8 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
       main: build.script ?? build.main,
       arguments: build.command?.arguments ?? [],
       environment: { ...build.command?.variables, ...(run.seed === undefined ? {} : { PUSHTUNE_SEED: `${run.seed}` }) },
-      timeoutSeconds: timeout,
+      timeoutSeconds: limits.timeout,
+      limits: { disk: limits.disk, output: limits.output },
     },
     await logLength(redis, run.id),
     {
@@ -65,7 +67,7 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
   if (end.reason === 'pruned') return prune(context, run, training, curve);
   const diverged = divergence(curve, settings.metric.mode);
   if (diverged !== undefined) await warn(context, run, diverged);
-  return judge(context, folders, run, training, timeout);
+  return judge(context, folders, run, training, limits);
 }
 
 /** A container that crashes again and again is not started any more; its training will never end. */
@@ -111,20 +113,25 @@ async function judge(
   folders: TrainingFolders,
   run: Run,
   end: TrainingEnd,
-  timeout: number,
+  limits: TrainingLimits,
 ): Promise<StageOutcome> {
   const { reason, ...training } = end;
   if (reason === 'stopped') return { kind: 'end', state: 'superseded', reason: 'the training was stopped' };
   if (reason === 'exited' && end.exitCode === 0) return { kind: 'next', found: { training } };
   if (reason === 'exited' && (await hasTrainedWell(context, run))) {
-    await warn(context, run, `${explainEnd(run, end, timeout)} after the training had ended; its accuracy counts`);
+    await warn(
+      context,
+      run,
+      `${explainEnd(scriptOf(run), end, limits)} after the training had ended; its accuracy counts`,
+    );
     return { kind: 'next', found: { training } };
   }
   const lastLines = cleanLog(await readLogFile(folders, run.id, 16 * 1024))
     .trimEnd()
     .split('\n')
     .slice(-shownLines);
-  throw new StageFailure(`${explainEnd(run, end, timeout)}\n${lastLines.join('\n')}`);
+  const crash = (await getIncident(context.store.redis, buildOf(run).container))?.cause;
+  throw new StageFailure(`${explainEnd(scriptOf(run), end, limits, crash)}\n${lastLines.join('\n')}`);
 }
 
 /** Whether the script failed on something else when the training had ended and its accuracy was known. */
@@ -139,13 +146,6 @@ async function hasTrainedWell(context: WorkerContext, run: Run): Promise<boolean
   }
 }
 
-function explainEnd(run: Run, end: TrainingEnd, timeout: number): string {
-  const script = run.build?.main ?? 'the script';
-  if (end.reason === 'timeout')
-    return `${script} was stopped after its limit of ${timeout} s (environment.timeout in .pushtune.yml)`;
-  if (end.reason === 'crashed_too_often')
-    return `the container died ${end.starts} times under ${script}; it may need more memory than it has`;
-  if (end.signal !== undefined)
-    return `${script} was ended by signal ${end.signal}${end.signal === 9 ? ' (often: out of memory)' : ''}`;
-  return `${script} ended with exit code ${end.exitCode}`;
+function scriptOf(run: Run): string {
+  return run.build?.main ?? 'the script';
 }

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import causes
 from hooked import with_hooks
 
 POLL_SECONDS = 0.1
@@ -32,10 +33,13 @@ def serve(runs: str, agent: str) -> int:
     requests.mkdir(parents=True, exist_ok=True)
     threading.Thread(target=beat, args=(Path(agent) / "heartbeat",), daemon=True).start()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    causes.adopt_orphans()
+    temporary = causes.TemporaryFolders()
     while True:
         for request in sorted(requests.iterdir()):
             if not request.name.startswith("."):
                 serve_request(Path(runs) / request.name, request)
+                temporary.empty()
         time.sleep(POLL_SECONDS)
 
 
@@ -58,9 +62,14 @@ def serve_request(run: Path, request: Path) -> None:
 
 
 def report_failure(run: Path, error: Exception) -> None:
-    try:
+    def write() -> None:
         write_event(run, "failed", error=repr(error))
-        write_result(run, exit_code=None, reason="crashed_too_often", seconds=0.0, starts=0)
+        cause = causes.cause_of(error)
+        write_result(run, exit_code=None, reason="crashed_too_often", seconds=0.0, starts=0, cause=cause)
+
+    causes.kill_everything_else()
+    try:
+        causes.when_there_is_space(write)
     except OSError as problem:
         print(f"agent: {run} can't be written: {problem!r}", file=sys.stderr, flush=True)
 
@@ -74,6 +83,7 @@ def train(run: Path) -> None:
         return
     write_event(run, "started", start=starts)
     began = time.monotonic()
+    watch = causes.Watch(run, settings.get("limits", {}))
     with open(run / "log", "ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-u", settings["main"], *settings["arguments"]],
@@ -85,39 +95,60 @@ def train(run: Path) -> None:
             # A session of its own: the script and all its children are ended together.
             start_new_session=True,
         )
-    reason, usage = follow(process, run, began + settings["timeoutSeconds"])
+    causes.sacrifice_first(process.pid)
+    reason, usage = follow(process, run, began + settings["timeoutSeconds"], watch)
+    causes.kill_everything_else()
     code = process.returncode
     seconds = time.monotonic() - began
-    write_event(run, "exited", exitCode=code, reason=reason)
-    write_result(run, exit_code=code, reason=reason, seconds=seconds, starts=starts, usage=usage)
+    cause = watch.cause(failed=code != 0 and reason in ("exited", "timeout"))
+
+    def write() -> None:
+        write_event(run, "exited", exitCode=code, reason=reason)
+        write_result(run, exit_code=code, reason=reason, seconds=seconds, starts=starts, usage=usage, cause=cause)
+
+    causes.when_there_is_space(write)
 
 
 def script_environment(settings: dict[str, Any], run: Path) -> dict[str, str]:
     """The image's environment, without what only concerns the agent, and with the hooks, which report to the run."""
-    own = {"PUSHTUNE_RUNS", "PUSHTUNE_AGENT"}
+    own = {"PUSHTUNE_RUNS", "PUSHTUNE_AGENT", "PUSHTUNE_TEMPORARY", "PUSHTUNE_CACHES"}
     inherited = {name: value for name, value in os.environ.items() if name not in own}
     wanted = {**inherited, **settings.get("environment", {})}
     return {**with_hooks(wanted), "PUSHTUNE_EVENTS": str(run / "events.jsonl")}
 
 
-def follow(process: subprocess.Popen[bytes], run: Path, deadline: float) -> tuple[str, os.struct_rusage | None]:
+def follow(
+    process: subprocess.Popen[bytes], run: Path, deadline: float, watch: causes.Watch
+) -> tuple[str, os.struct_rusage | None]:
     """Waits for the end of the script. Returns why it ended and what it used."""
     reason = "exited"
+    kill_at = float("inf")
     while True:
         usage = reap(process)
         if usage is not None:
-            end_group(process.pid, signal.SIGKILL)
             return reason, usage
-        if reason == "exited" and (run / "stop").exists():
-            reason = "stopped"
-            stop(process)
-        elif reason == "exited" and (run / "prune").exists():
-            reason = "pruned"
-            stop(process)
-        elif reason == "exited" and time.monotonic() > deadline:
-            reason = "timeout"
-            stop(process)
+        if reason == "exited":
+            reason = reason_to_end(run, deadline, watch)
+            if reason == "exceeded":
+                # At once: what it would do in its time of grace is more of the same.
+                kill_at = 0.0
+            elif reason != "exited":
+                kill_at = time.monotonic() + GRACE_SECONDS
+                end_group(process.pid, signal.SIGTERM)
+        if time.monotonic() > kill_at:
+            causes.kill_everything_else(awaited=[process.pid])
+        causes.reap_orphans([process.pid])
         time.sleep(POLL_SECONDS / 2)
+
+
+def reason_to_end(run: Path, deadline: float, watch: causes.Watch) -> str:
+    if (run / "stop").exists():
+        return "stopped"
+    if (run / "prune").exists():
+        return "pruned"
+    if time.monotonic() > deadline:
+        return "timeout"
+    return "exited" if watch.exceeded() is None else "exceeded"
 
 
 def reap(process: subprocess.Popen[bytes]) -> os.struct_rusage | None:
@@ -126,14 +157,6 @@ def reap(process: subprocess.Popen[bytes]) -> os.struct_rusage | None:
         return None
     process.returncode = os.waitstatus_to_exitcode(status)
     return usage
-
-
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """Asks the script to end, and makes it end when it does not."""
-    end_group(process.pid, signal.SIGTERM)
-    timer = threading.Timer(GRACE_SECONDS, end_group, args=(process.pid, signal.SIGKILL))
-    timer.daemon = True
-    timer.start()
 
 
 def end_group(pid: int, number: int) -> None:
@@ -167,6 +190,7 @@ def write_result(
     seconds: float,
     starts: int,
     usage: os.struct_rusage | None = None,
+    cause: causes.Cause | None = None,
 ) -> None:
     by_signal = exit_code is not None and exit_code < 0
     result: dict[str, Any] = {
@@ -176,6 +200,8 @@ def write_result(
         "seconds": round(seconds, 3),
         "starts": starts,
     }
+    if cause is not None:
+        result["cause"] = cause
     if usage is not None:
         result["cpuSeconds"] = round(usage.ru_utime + usage.ru_stime, 3)
         result["peakMemoryBytes"] = usage.ru_maxrss * 1024
