@@ -95,9 +95,12 @@ const schema = z.strictObject({
       memory: bytes.default(bytes.parse('4g')),
       cpus: z.number().positive().default(2),
       processes: z.int().min(16).default(1024),
+      disk: bytes.default(bytes.parse('10g')),
+      output: bytes.default(bytes.parse('256m')),
       timeout: seconds.default(seconds.parse('2h')),
       network: z.string().min(1).default('bridge'),
       data_root: z.string().default(''),
+      interpreter: z.enum(['auto', 'fork', 'spare', 'cold']).default('auto'),
       idle: neverOr(seconds).default(seconds.parse('30m')),
       engine_patience: seconds.default(seconds.parse('10m')),
     })

@@ -61,6 +61,8 @@ export const repositoryConfigSchema = z.strictObject({
       image: z.string().min(1).optional(),
       memory: bytes.optional(),
       cpus: z.number().positive().optional(),
+      gpus: z.int().min(0).default(0),
+      disk: bytes.optional(),
       network: z.string().min(1).optional(),
       timeout: seconds.optional(),
     })
@@ -124,6 +126,11 @@ export interface TrainingLimits {
   readonly cpus: number;
   readonly processes: number;
   readonly network: string;
+  readonly gpus: number;
+  /** Bytes that a training may write. */
+  readonly disk: number;
+  /** Bytes that a training may print. */
+  readonly output: number;
   /** Seconds. */
   readonly timeout: number;
 }
@@ -137,6 +144,9 @@ export function trainingLimits(
     cpus: Math.min(server.cpus, repository.cpus ?? server.cpus),
     processes: server.processes,
     network: repository.network === 'none' ? 'none' : server.network,
+    gpus: repository.gpus,
+    disk: Math.min(server.disk, repository.disk ?? server.disk),
+    output: server.output,
     timeout: Math.min(server.timeout, repository.timeout ?? server.timeout),
   };
 }

@@ -53,11 +53,20 @@ describe('.pushtune.yml', () => {
     const { training } = parseConfig({}, 'f');
     const limits = trainingLimits(
       training,
-      parseRepositoryConfig('environment: {memory: 64g, cpus: 1, timeout: 1h}').environment,
+      parseRepositoryConfig('environment: {memory: 64g, cpus: 1, timeout: 1h, disk: 64g}').environment,
     );
     assert.equal(limits.memory, training.memory);
+    assert.deepEqual([limits.disk, limits.gpus], [training.disk, 0]);
     assert.equal(limits.cpus, 1);
     assert.equal(limits.timeout, 3600);
+  });
+
+  it('asks for GPUs by their number, and for none by default', () => {
+    const { training } = parseConfig({}, 'f');
+    const gpus = (text: string): number => trainingLimits(training, parseRepositoryConfig(text).environment).gpus;
+    assert.deepEqual([gpus(''), gpus('environment: {gpus: 2}')], [0, 2]);
+    assert.throws(() => parseRepositoryConfig('environment: {gpus: all}'), /environment\.gpus/);
+    assert.throws(() => parseRepositoryConfig('environment: {gpus: -1}'), /environment\.gpus/);
   });
 
   it('can switch the network off, and choose no other', () => {

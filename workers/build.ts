@@ -4,7 +4,13 @@ import { ContainerError } from '../src/container/containers.js';
 import { dataMounts } from '../src/container/data-mounts.js';
 import { containerOwner, repositoryFolders } from '../src/container/folders.js';
 import { UnsafeFileError, writeGuarded } from '../src/container/guarded-files.js';
-import { ensureDerivedImage, ensureEnvironmentImage, environmentLock, ImageError } from '../src/container/images.js';
+import {
+  ensureDerivedImage,
+  ensureEnvironmentImage,
+  ensureNamedImage,
+  environmentLock,
+  ImageError,
+} from '../src/container/images.js';
 import { missingRequirements, RequirementError } from '../src/container/requirements.js';
 import { readSources } from '../src/git/mirror.js';
 import { type Build, belongsToStudy, type Run } from '../src/pipeline/run.js';
@@ -45,7 +51,12 @@ export async function buildRun(context: WorkerContext, run: Run): Promise<Build>
   const inspection = inspectRepository(files, config);
   await noteWarnings(context, run, inspection);
   if (!belongsToStudy(run)) await refuseMistakes(context, run, checkSpace(files, context.config, config, inspection));
-  const image = config.environment.image ?? (await environmentImage(context, run, inspection));
+  const { image: named } = config.environment;
+  const image =
+    named === undefined
+      ? await environmentImage(context, run, inspection)
+      : await ensureNamedImage(context.docker, named, (message) => context.log.info({ run: run.id }, message));
+  const { interpreter } = context.config.training;
   const request = {
     data: context.config.data,
     repository: settingsOf(context, run.repository).name,
@@ -53,6 +64,7 @@ export async function buildRun(context: WorkerContext, run: Run): Promise<Build>
     limits: trainingLimits(context.config.training, config.environment),
     trainer: context.trainer,
     readOnly: await dataMounts(context.config.training.data_root, config.data),
+    ...(interpreter === 'auto' ? {} : { interpreter }),
   };
   const container = await provideContainer(context, request);
   const { main, environment, command } = inspection;

@@ -1,7 +1,6 @@
 /** pull: brings the mirror up to date, makes sure that the commit still leads the branch, and writes the run's files. */
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { giveToContainer, makeContainerFolder, repositoryFolders } from '../src/container/folders.js';
+import { giveToContainer, makeContainerFolder, removeFolder, repositoryFolders } from '../src/container/folders.js';
 import { checkOut, ensureMirror, fetchBranch, isAncestor, type Mirror, readSources } from '../src/git/mirror.js';
 import { belongsToStudy, type Run } from '../src/pipeline/run.js';
 import { newStudy } from '../src/pipeline/study.js';
@@ -74,7 +73,7 @@ async function writeFiles(context: WorkerContext, mirror: Mirror, run: Run): Pro
   const { runs } = repositoryFolders(context.config.data, settingsOf(context, run.repository).name);
   const folder = join(runs, run.id);
   await makeContainerFolder(runs);
-  await rm(folder, { recursive: true, force: true });
+  await removeFolder(folder);
   await checkOut(mirror, run.sha, join(folder, 'workspace'));
   await giveToContainer(folder);
 }

@@ -13,8 +13,9 @@ import { type LearningCurve, readLearningCurve } from '../src/pipeline/learning-
 import { cleanLog } from '../src/pipeline/log-tokens.js';
 import { findMetric, hasTrainingEnded, MetricNotFoundError } from '../src/pipeline/metric.js';
 import { isFinished, type Run } from '../src/pipeline/run.js';
+import { explainEnd } from '../src/pipeline/training-end.js';
 import { readHistory } from '../src/pipeline/training-events.js';
-import { trainingLimits } from '../src/repository-config.js';
+import { type TrainingLimits, trainingLimits } from '../src/repository-config.js';
 import { getUse } from '../src/store/container-uses.js';
 import { getIncident } from '../src/store/incidents.js';
 import { appendLog, logLength, longestLog } from '../src/store/logs.js';
@@ -34,7 +35,7 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
   const build = buildOf(run);
   const { redis } = context.store;
   const settings = repositoryConfigIn(await readSources(await mirrorOf(context, run.repository), run.sha));
-  const { timeout } = trainingLimits(context.config.training, settings.environment);
+  const limits = trainingLimits(context.config.training, settings.environment);
   const folders = trainingFolders(context, run, build);
   const end = await followTraining(
     folders,
@@ -43,7 +44,8 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
       main: build.script ?? build.main,
       arguments: build.command?.arguments ?? [],
       environment: { ...build.command?.variables, ...(run.seed === undefined ? {} : { PUSHTUNE_SEED: `${run.seed}` }) },
-      timeoutSeconds: timeout,
+      timeoutSeconds: limits.timeout,
+      limits: { disk: limits.disk, output: limits.output },
     },
     await logLength(redis, run.id),
     {
@@ -70,7 +72,7 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
   if (end.reason === 'pruned' || (isPruned && end.reason === 'exited')) return prune(context, run, training, curve);
   const diverged = divergence(curve, settings.metric.mode);
   if (diverged !== undefined) await warn(context, run, diverged);
-  return judge(context, folders, run, training, timeout);
+  return judge(context, folders, run, training, limits);
 }
 
 /** A container that crashes again and again is not started any more; its training will never end. */
@@ -133,7 +135,7 @@ async function judge(
   folders: TrainingFolders,
   run: Run,
   end: TrainingEnd,
-  timeout: number,
+  limits: TrainingLimits,
 ): Promise<StageOutcome> {
   const { reason, ...ended } = end;
   if (reason === 'stopped') return { kind: 'end', state: 'superseded', reason: 'the training was stopped' };
@@ -144,12 +146,15 @@ async function judge(
     .slice(-shownLines);
   const isTooLarge = ended.isTooLarge === true || (reason === 'exited' && sayTooLarge(lastLines));
   const training = isTooLarge ? { ...ended, isTooLarge } : ended;
-  const explanation = explainEnd(run, { ...training, reason }, timeout);
   if (reason === 'exited' && (await hasTrainedWell(context, run))) {
-    await warn(context, run, `${explanation} after the training had ended; its accuracy counts`);
+    const how = explainEnd(scriptOf(run), end, limits);
+    await warn(context, run, `${how} after the training had ended; its accuracy counts`);
     return { kind: 'next', found: { training } };
   }
-  throw new StageFailure(`${explanation}\n${lastLines.join('\n')}`, { found: { training } });
+  const crash = (await getIncident(context.store.redis, context.config.worker.name, buildOf(run).container))?.cause;
+  throw new StageFailure(`${explainEnd(scriptOf(run), end, limits, crash)}\n${lastLines.join('\n')}`, {
+    found: { training },
+  });
 }
 
 /** Whether the script failed on something else when the training had ended and its accuracy was known. */
@@ -171,14 +176,6 @@ function sayTooLarge(lastLines: readonly string[]): boolean {
   return lastLines.some((line) => outOfMemoryWords.test(line));
 }
 
-function explainEnd(run: Run, end: TrainingEnd, timeout: number): string {
-  const script = run.build?.main ?? 'the script';
-  const tooLarge =
-    end.isTooLarge === true ? ': it needed more memory than there was (environment.memory in .pushtune.yml)' : '';
-  if (end.reason === 'timeout')
-    return `${script} was stopped after its limit of ${timeout} s (environment.timeout in .pushtune.yml)`;
-  if (end.reason === 'crashed_too_often')
-    return `the container died ${end.starts} times under ${script}; it may need more memory than it has`;
-  if (end.signal !== undefined) return `${script} was ended by signal ${end.signal}${tooLarge}`;
-  return `${script} ended with exit code ${end.exitCode}${tooLarge}`;
+function scriptOf(run: Run): string {
+  return run.build?.main ?? 'the script';
 }

@@ -10,6 +10,9 @@ from __future__ import annotations
 import os
 import sys
 
+if sys.version_info < (3, 9):
+    sys.exit(f"pushtune: the image has Python {sys.version.split()[0]}, and 3.9 or newer is needed")
+
 import agent
 import standalone
 

@@ -26,10 +26,11 @@ import sys
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Iterator, List, Optional, Tuple
 
-import memory
+import causes
 from children import Children, end_group, exit_code
 from gpu import GpuMemory
 from hooked import with_hooks
@@ -54,10 +55,12 @@ def serve(runs: str, agent: str) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     children = Children()
     trainer = Trainer(children, Warm(children, folder))
+    temporary = causes.TemporaryFolders()
     while True:
         for request in sorted((folder / "requests").iterdir()):
             if not request.name.startswith("."):
                 trainer.serve_request(Path(runs) / request.name, request)
+                temporary.empty()
         trainer.warm.warm_next(is_idle=True)
         children.rest(POLL_SECONDS)
 
@@ -82,6 +85,7 @@ class Trainer:
                     self.train(run)
         except Exception as error:  # noqa: BLE001
             print(f"agent: {run} could not be trained: {error!r}", file=sys.stderr, flush=True)
+            self.children.kill_all_but(self.warm.pids())
             report_failure(run, error)
         request.unlink(missing_ok=True)
 
@@ -89,37 +93,36 @@ class Trainer:
         settings = json.loads((run / "request.json").read_text(encoding="utf-8"))
         began = time.monotonic()
         deadline = began + settings["timeoutSeconds"]
-        starts, fruitless = count_start(run)
-        if fruitless > settings["maximumStarts"]:
-            write_event(run, "crashed_too_often", starts=starts - 1)
-            write_result(run, exit_code=None, reason="crashed_too_often", seconds=0.0, starts=starts - 1)
-            return
-        for reason, name in (("stopped", "stop"), ("pruned", "prune")):
-            # It was asked for before the container died; what would be trained now nobody wants.
-            if (run / name).exists():
-                write_result(run, exit_code=None, reason=reason, seconds=0.0, starts=starts - 1)
+        while True:
+            starts, fruitless = count_start(run)
+            if fruitless > settings["maximumStarts"]:
+                write_event(run, "crashed_too_often", starts=starts - 1)
+                write_result(run, exit_code=None, reason="crashed_too_often", seconds=0.0, starts=starts - 1)
                 return
-        kills = memory.kills()
+            for reason, name in (("stopped", "stop"), ("pruned", "prune")):
+                # It was asked for before the container died; what would be trained now nobody wants.
+                if (run / name).exists():
+                    write_result(run, exit_code=None, reason=reason, seconds=0.0, starts=starts - 1)
+                    return
+            end = self.run_script(run, settings, starts, deadline)
+            if end.was_killed() and fruitless < settings["maximumStarts"]:
+                write_event(run, "killed", start=starts)
+                continue
+            causes.when_there_is_space(lambda: end.write(run, starts, time.monotonic() - began))
+            return
+
+    def run_script(self, run: Path, settings: Any, starts: int, deadline: float) -> End:
+        watch = causes.Watch(run, settings.get("limits", {}))
         with GpuMemory() as gpu:
             pid = self.start_script(run, settings, starts, lambda: (run / "stop").exists() or time.monotonic() > deadline)
-            reason = self.follow(pid, run, deadline)
+            causes.sacrifice_first(pid)
+            reason = self.follow(pid, run, deadline, watch)
         status, usage = self.children.ended[pid]
-        end_group(pid, signal.SIGKILL)
-        self.children.end_all_but(self.warm.pids())
+        self.children.kill_all_but(self.warm.pids())
+        self.children.forget_all_but(self.warm.pids())
         code = exit_code(status)
-        write_event(run, "exited", exitCode=code, reason=reason)
-        # A script may outlive the end of one of its processes; then that was not what ended it.
-        ran_out = code != 0 and memory.kills() > kills
-        write_result(
-            run,
-            exit_code=code,
-            reason=reason,
-            seconds=time.monotonic() - began,
-            starts=starts,
-            usage=usage,
-            gpu_memory=gpu.peak,
-            out_of_memory=ran_out,
-        )
+        cause = watch.cause(failed=code != 0 and reason in ("exited", "timeout"))
+        return End(code, reason, usage, gpu.peak, cause)
 
     def start_script(self, run: Path, settings: Any, starts: int, is_unwanted: Callable[[], bool]) -> int:
         """Returns the id of the process, which leads a session of its own: the script and its children end together."""
@@ -142,7 +145,7 @@ class Trainer:
             write_event(run, "cold", reason=found)
         return start_cold(run, main, arguments, environment)
 
-    def follow(self, pid: int, run: Path, deadline: float) -> str:
+    def follow(self, pid: int, run: Path, deadline: float, watch: causes.Watch) -> str:
         """Waits for the end of the script. Returns why it ended."""
         reason = "exited"
         terminate_at: Optional[float] = None
@@ -157,14 +160,45 @@ class Trainer:
             elif reason == "exited" and (run / "prune").exists():
                 # The hooks have seen it too and end the training after its epoch.
                 reason, terminate_at = "pruned", min(deadline, now + prune_grace(run / "prune"))
+            elif reason in ("exited", "pruned") and watch.exceeded() is not None:
+                # At once: what it would do in its time of grace is more of the same.
+                reason, kill_at = "exceeded", now
             if kill_at is None and terminate_at is not None and now >= terminate_at:
                 end_group(pid, signal.SIGTERM)
                 kill_at = now + GRACE_SECONDS
             elif kill_at is not None and now >= kill_at:
-                end_group(pid, signal.SIGKILL)
+                self.children.kill_all_but(self.warm.pids())
             self.warm.warm_next(is_idle=False)
             self.children.rest(FOLLOW_SECONDS)
         return "pruned" if reason == "exited" and (run / "prune").exists() else reason
+
+
+@dataclass
+class End:
+    """How a script ended."""
+
+    exit_code: int
+    reason: str
+    usage: resource.struct_rusage
+    gpu_memory: Optional[int]
+    cause: Optional[causes.Cause]
+
+    def was_killed(self) -> bool:
+        """By somebody else, for no fault that is known: then it is trained again, from its checkpoint on."""
+        return self.exit_code == -signal.SIGKILL and self.reason == "exited" and self.cause is None
+
+    def write(self, run: Path, starts: int, seconds: float) -> None:
+        write_event(run, "exited", exitCode=self.exit_code, reason=self.reason)
+        write_result(
+            run,
+            exit_code=self.exit_code,
+            reason=self.reason,
+            seconds=seconds,
+            starts=starts,
+            usage=self.usage,
+            gpu_memory=self.gpu_memory,
+            cause=self.cause,
+        )
 
 
 def prune_grace(path: Path) -> float:
@@ -203,7 +237,7 @@ def start_cold(run: Path, main: str, arguments: List[str], environment: "dict[st
 
 def script_environment(settings: dict[str, Any], run: Path) -> dict[str, str]:
     """The image's environment, without what only concerns the agent, and with the hooks, which report to the run."""
-    own = {"PUSHTUNE_RUNS", "PUSHTUNE_AGENT", WAY}
+    own = {"PUSHTUNE_RUNS", "PUSHTUNE_AGENT", "PUSHTUNE_TEMPORARY", "PUSHTUNE_CACHES", WAY}
     inherited = {name: value for name, value in os.environ.items() if name not in own}
     wanted = {**inherited, **settings.get("environment", {})}
     folders = {"PUSHTUNE_CHECKPOINT": run / "checkpoint", "PUSHTUNE_ARTIFACTS": run / "artifacts"}
@@ -214,9 +248,13 @@ def script_environment(settings: dict[str, Any], run: Path) -> dict[str, str]:
 
 
 def report_failure(run: Path, error: Exception) -> None:
-    try:
+    def write() -> None:
         write_event(run, "failed", error=repr(error))
-        write_result(run, exit_code=None, reason="crashed_too_often", seconds=0.0, starts=0)
+        cause = causes.cause_of(error)
+        write_result(run, exit_code=None, reason="crashed_too_often", seconds=0.0, starts=0, cause=cause)
+
+    try:
+        causes.when_there_is_space(write)
     except OSError as problem:
         print(f"agent: {run} can't be written: {problem!r}", file=sys.stderr, flush=True)
 
@@ -270,7 +308,7 @@ def write_result(
     starts: int,
     usage: Optional[resource.struct_rusage] = None,
     gpu_memory: Optional[int] = None,
-    out_of_memory: bool = False,
+    cause: Optional[causes.Cause] = None,
 ) -> None:
     by_signal = exit_code is not None and exit_code < 0
     result: dict[str, Any] = {
@@ -280,8 +318,8 @@ def write_result(
         "seconds": round(seconds, 3),
         "starts": starts,
     }
-    if out_of_memory:
-        result["outOfMemory"] = True
+    if cause is not None:
+        result["cause"] = cause
     if usage is not None:
         result["cpuSeconds"] = round(usage.ru_utime + usage.ru_stime, 3)
         result["peakMemoryBytes"] = usage.ru_maxrss * 1024

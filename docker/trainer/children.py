@@ -7,12 +7,14 @@ import os
 import resource
 import select
 import signal
+import sys
 import time
-from typing import Container, Dict, Iterator, List, Tuple
+from pathlib import Path
+from typing import Container, Dict, FrozenSet, Iterable, Iterator, List, Optional, Set, Tuple
 
 PR_SET_CHILD_SUBREAPER = 36
 # How long the kernel may take to end what was killed.
-KILL_SECONDS = 5.0
+KILL_SECONDS = 10.0
 
 
 class Children:
@@ -52,17 +54,33 @@ class Children:
                 return
             self.ended[pid] = (status, usage)
 
-    def end_all_but(self, kept: Container[int]) -> None:
-        """Kills what a script left behind, also what has left its session, and forgets what has ended."""
+    def kill_all_but(self, kept: Iterable[int]) -> None:
+        """Ends all that descends from this process, whatever sessions it made, but for these children and theirs.
+
+        They are stopped before the first is killed: those that fork without end would be ahead of any list of them.
+        """
         deadline = time.monotonic() + KILL_SECONDS
+        spared = frozenset(kept)
         while time.monotonic() < deadline:
-            self.reap()
-            strays = [pid for pid in children_of(os.getpid()) if pid not in kept]
-            if not strays:
-                break
-            for pid in strays:
-                end(pid, signal.SIGKILL)
-            self.rest(0.02)
+            stopped: Set[int] = set()
+            while True:
+                running = descendants(os.getpid(), spared) - stopped
+                if not running:
+                    break
+                for pid in running:
+                    send(pid, signal.SIGSTOP)
+                stopped |= running
+            if not stopped:
+                return
+            for pid in stopped:
+                send(pid, signal.SIGKILL)
+            while any(is_alive(pid) for pid in stopped) and time.monotonic() < deadline:
+                self.rest(0.005)
+        print("agent: processes of a run could not be ended", file=sys.stderr, flush=True)
+
+    def forget_all_but(self, kept: Container[int]) -> None:
+        """What has ended and was none of these is of no interest any more."""
+        self.reap()
         self.ended = {pid: end for pid, end in self.ended.items() if pid in kept}
 
 
@@ -74,25 +92,52 @@ def become_subreaper() -> bool:
         return False
 
 
-def children_of(parent: int) -> Iterator[int]:
-    for name in os.listdir("/proc"):
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/stat", "rb") as file:
-                fields = file.read().rpartition(b")")[2].split()
-        except OSError:
-            continue
-        # A zombie is waited for, not killed.
-        if int(fields[1]) == parent and fields[0] != b"Z":
-            yield int(name)
-
-
-def end(pid: int, number: int) -> None:
+def send(pid: int, number: int) -> None:
     try:
         os.kill(pid, number)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):
         pass
+
+
+def descendants(ancestor: int, spared: FrozenSet[int]) -> Set[int]:
+    """Living processes below ``ancestor``; what lies below one that is spared is spared, too."""
+    below: Dict[int, List[int]] = {}
+    states: Dict[int, str] = {}
+    for pid, parent, state in processes():
+        below.setdefault(parent, []).append(pid)
+        states[pid] = state
+    found: Set[int] = set()
+    waiting = [ancestor]
+    while waiting:
+        for pid in below.get(waiting.pop(), []):
+            if pid not in spared and pid not in found:
+                waiting.append(pid)
+                found.add(pid)
+    return {pid for pid in found if states[pid] not in "ZX"}
+
+
+def is_alive(pid: int) -> bool:
+    found = read_process(pid)
+    return found is not None and found[2] not in "ZX"
+
+
+def processes() -> Iterator[Tuple[int, int, str]]:
+    """Number, parent and state of each process in the container."""
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            found = read_process(int(name))
+            if found is not None:
+                yield found
+
+
+def read_process(pid: int) -> Optional[Tuple[int, int, str]]:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    # The second field is a name in brackets that may hold anything (man 5 proc).
+    state, parent = text[text.rindex(b")") + 2 :].split(b" ", 2)[:2]
+    return pid, int(parent), state.decode("ascii")
 
 
 def end_group(pid: int, number: int) -> None:

@@ -141,7 +141,7 @@ class Warm:
         if "pid" not in answer:
             self.end()
             # A fork of it may be on its way to the script's first line.
-            self.children.end_all_but([])
+            self.children.kill_all_but([])
             return str(answer.get("error", "the warm interpreter gave no process"))
         if not is_fork:
             self.let_go(interpreter)

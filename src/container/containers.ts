@@ -1,8 +1,10 @@
 /** The long-lived training containers: one per repository, image and set of limits. */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type Docker from 'dockerode';
 import { containerOwner, instanceName, makeContainerFolder, repositoryFolders } from './folders.js';
+import { modifiedGuarded } from './guarded-files.js';
 
 export interface ContainerLimits {
   /** Bytes. */
@@ -11,6 +13,7 @@ export interface ContainerLimits {
   readonly processes: number;
   /** A network of the engine, or `none`. */
   readonly network: string;
+  readonly gpus: number;
 }
 
 export interface ContainerRequest {
@@ -20,8 +23,10 @@ export interface ContainerRequest {
   readonly limits: ContainerLimits;
   /** Folder of the host that holds the agent's package. */
   readonly trainer: string;
-  /** Folders of the host that the script may read: path on the host → path in the container. */
+  /** Folders of the host that the script may read: path in the container → path on the host. */
   readonly readOnly: ReadonlyMap<string, string>;
+  /** How a script gets its interpreter; the agent finds out what is best by itself. */
+  readonly interpreter?: 'fork' | 'spare' | 'cold';
 }
 
 /** Docker said no; the message tells what was tried and what the engine answered. */
@@ -39,14 +44,25 @@ export const labels = {
 export const runsMount = '/runs';
 const agentMount = '/agent';
 const trainerMount = '/opt/pushtune/trainer';
+const home = '/tmp/home';
+
+/**
+ * Where libraries keep what they download: Keras; PyTorch, Hugging Face, Matplotlib and most others; scikit-learn;
+ * TensorFlow Datasets; NLTK. These folders of the home directory are kept, for each repository its own.
+ */
+const cacheFolders = ['.keras', '.cache', 'scikit_learn_data', 'tensorflow_datasets', 'nltk_data'] as const;
 
 /** A container whose agent gave no sign for so long is not healthy. The agent gives one every second. */
 export const heartbeatLimitSeconds = 30;
 
-/** Name of the container that serves the request; another image or other limits give another one. */
+/** How long a container that was just started is waited for; then it is the monitor's. */
+const firstSignSeconds = heartbeatLimitSeconds;
+const signPollMilliseconds = 25;
+
+/** Name of the container that serves the request; whatever differs in how it is made gives another one. */
 export function containerName(request: ContainerRequest): string {
-  const parts = [instanceName(request.data), request.repository, request.image, request.limits, [...request.readOnly]];
-  const hash = createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);
+  const options = JSON.stringify(containerOptions(request, '', ''));
+  const hash = createHash('sha256').update(options).digest('hex').slice(0, 12);
   return `pushtune-${request.repository.replace(/[^A-Za-z0-9_.-]/g, '-')}-${hash}`;
 }
 
@@ -56,31 +72,109 @@ export function agentFolder(data: string, repository: string, container: string)
 }
 
 /**
- * Makes and starts the container unless it runs already.
+ * Makes and starts the container unless it runs already. One that can't live is removed again.
  *
- * @throws {ContainerError}
+ * @throws {ContainerError} also when the image is not one in which the agent can run
  */
 export async function ensureContainer(docker: Docker, request: ContainerRequest): Promise<string> {
   const name = containerName(request);
+  const folders = repositoryFolders(request.data, request.repository);
   const agent = agentFolder(request.data, request.repository, name);
-  await makeContainerFolder(repositoryFolders(request.data, request.repository).runs);
-  await makeContainerFolder(agent);
-  await makeContainerFolder(join(agent, 'requests'));
+  for (const folder of [folders.runs, agent, join(agent, 'requests'), ...cacheMounts(request).values()])
+    await makeContainerFolder(folder);
+  const before = await modifiedGuarded(agent, 'heartbeat');
   try {
     await createIfMissing(docker, containerOptions(request, name, agent));
-    await startIfStopped(docker, name);
+    if (await startIfStopped(docker, name)) await untilFirstSign(docker, { name, agent, before, image: request.image });
   } catch (error) {
-    throw new ContainerError(`the container ${name} of the image ${request.image} can't be started: ${String(error)}`, {
-      cause: error,
-    });
+    // What the engine refused to start, or what ended at once, is no crash that a restart could help.
+    if (error instanceof ContainerError || statusOf(error) !== undefined) await removeContainer(docker, name);
+    throw explainFailedStart(request, name, error);
   }
   return name;
 }
 
-/** Starts a container that does not run. */
-export async function startIfStopped(docker: Docker, name: string): Promise<void> {
-  // 304: it runs already.
-  await docker.getContainer(name).start().catch(ignoreStatus(304));
+/** Starts a container that does not run. Returns whether that was needed. */
+export async function startIfStopped(docker: Docker, name: string): Promise<boolean> {
+  try {
+    await docker.getContainer(name).start();
+    return true;
+  } catch (error) {
+    // It runs already.
+    if (statusOf(error) === 304) return false;
+    throw error;
+  }
+}
+
+interface StartedContainer {
+  readonly name: string;
+  readonly image: string;
+  readonly agent: string;
+  /** When the heartbeat was last touched before the start. */
+  readonly before: number | undefined;
+}
+
+/** Waits until the agent lives. Whether an image has a Python that works shows here first. */
+async function untilFirstSign(docker: Docker, started: StartedContainer): Promise<void> {
+  const deadline = Date.now() + firstSignSeconds * 1000;
+  while (Date.now() < deadline) {
+    if ((await modifiedGuarded(started.agent, 'heartbeat')) !== started.before) return;
+    const { State: state } = await docker.getContainer(started.name).inspect();
+    if (!state.Running) throw await explainEarlyEnd(docker, started, state.ExitCode);
+    await delay(signPollMilliseconds);
+  }
+}
+
+async function explainEarlyEnd(docker: Docker, { name, image }: StartedContainer, code: number): Promise<Error> {
+  const logs = await docker.getContainer(name).logs({ stdout: true, stderr: true, tail: 10 });
+  const output = textOfFrames(logs).trim();
+  const { Architecture: architecture } = await docker.getImage(image).inspect();
+  const { Arch: host } = await docker.version();
+  return new ContainerError(
+    `the image ${image} can't be trained in: ${explainOutput(output, code, architecture, host)}`,
+  );
+}
+
+/** What the container's init says of a program that it can't run. */
+function explainOutput(output: string, code: number, architecture: string, host: string): string {
+  if (/exec python3 failed: No such file/.test(output))
+    return 'it has no python3 on its PATH; use an image with Python 3.9 or newer as environment.image';
+  if (/exec python3 failed: Exec format error/.test(output))
+    return `its programs are not for this host's processor (the image is for ${architecture}, the host is ${host}); build or pull it for ${host}`;
+  if (/exec python3 failed: Permission denied/.test(output))
+    return 'only root may run its python3, and trainings do not run as root; install Python where everybody may read it';
+  return `its Python ended with exit code ${code}: ${output}`;
+}
+
+function explainFailedStart({ image, limits }: ContainerRequest, name: string, cause: unknown): ContainerError {
+  if (cause instanceof ContainerError) return cause;
+  const answer = answerOf(cause);
+  if (limits.gpus > 0 && /could not select device driver|nvidia|CDI device|\bgpu\b/i.test(answer)) {
+    return new ContainerError(
+      `environment.gpus asks for ${limits.gpus} GPU${limits.gpus === 1 ? '' : 's'}, which this host's Docker engine can't give (${answer}); install the GPU's driver and the NVIDIA Container Toolkit on the host, or remove gpus from .pushtune.yml`,
+      { cause },
+    );
+  }
+  if (statusOf(cause) === 404 && /no such image/i.test(answer))
+    return new ContainerError(`there is no image ${image} on this host; correct environment.image`, { cause });
+  return new ContainerError(`the container ${name} of the image ${image} can't be started: ${answer}`, { cause });
+}
+
+/** What the engine answered, without dockerode's words around it. */
+function answerOf(error: unknown): string {
+  const { json } = error as { readonly json?: { readonly message?: unknown } };
+  return typeof json?.message === 'string' ? json.message.trim() : String(error);
+}
+
+/** The engine frames what a container without a terminal prints: 4 bytes on the stream, 4 on the length, the text. */
+function textOfFrames(frames: Buffer): string {
+  const texts: string[] = [];
+  for (let at = 0; at + 8 <= frames.length; ) {
+    const end = at + 8 + frames.readUInt32BE(at + 4);
+    texts.push(frames.toString('utf8', at + 8, end));
+    at = end;
+  }
+  return texts.join('');
 }
 
 export interface ContainerState {
@@ -133,7 +227,8 @@ export async function stopContainer(docker: Docker, name: string): Promise<void>
 }
 
 export async function removeContainer(docker: Docker, name: string): Promise<void> {
-  await docker.getContainer(name).remove({ force: true }).catch(ignoreStatus(404));
+  // Volumes without a name are what an image of the user's own asks for; nothing else would ever remove them.
+  await docker.getContainer(name).remove({ force: true, v: true }).catch(ignoreStatus(404));
 }
 
 async function createIfMissing(docker: Docker, options: Docker.ContainerCreateOptions): Promise<void> {
@@ -144,13 +239,27 @@ async function createIfMissing(docker: Docker, options: Docker.ContainerCreateOp
 function containerOptions(request: ContainerRequest, name: string, agent: string): Docker.ContainerCreateOptions {
   const { uid, gid } = containerOwner();
   const { limits } = request;
+  const temporary = temporaryFolders(limits.memory);
   return {
     name,
     Image: request.image,
     Entrypoint: ['python3', trainerMount],
     Cmd: ['agent'],
     User: `${uid}:${gid}`,
-    Env: ['PYTHONDONTWRITEBYTECODE=1', 'HOME=/tmp/home', `PUSHTUNE_RUNS=${runsMount}`, `PUSHTUNE_AGENT=${agentMount}`],
+    Env: [
+      'PYTHONDONTWRITEBYTECODE=1',
+      `HOME=${home}`,
+      // The user has no line in the image's /etc/passwd, where getpass.getuser() would look otherwise.
+      'USER=pushtune',
+      // Finding the fonts takes a second, so it is done once.
+      `MPLCONFIGDIR=${home}/.cache/matplotlib`,
+      `PUSHTUNE_RUNS=${runsMount}`,
+      `PUSHTUNE_AGENT=${agentMount}`,
+      // What the agent empties after each run, and whose growth it watches.
+      `PUSHTUNE_TEMPORARY=${[...temporary.keys(), '/dev/shm'].join(':')}`,
+      `PUSHTUNE_CACHES=${cacheFolders.map((folder) => `${home}/${folder}`).join(':')}`,
+      ...(request.interpreter === undefined ? [] : [`PUSHTUNE_WARM=${request.interpreter}`]),
+    ],
     Labels: {
       [labels.instance]: instanceName(request.data),
       [labels.repository]: request.repository,
@@ -158,12 +267,20 @@ function containerOptions(request: ContainerRequest, name: string, agent: string
     },
     HostConfig: {
       Init: true,
-      Binds: [
-        `${repositoryFolders(request.data, request.repository).runs}:${runsMount}`,
-        `${agent}:${agentMount}`,
-        `${request.trainer}:${trainerMount}:ro`,
-        ...[...request.readOnly].map(([host, container]) => `${host}:${container}:ro`),
+      Mounts: [
+        mount(repositoryFolders(request.data, request.repository).runs, runsMount, 'writable'),
+        mount(agent, agentMount, 'writable'),
+        ...[...cacheMounts(request)].map(([target, host]) => mount(host, target, 'writable')),
+        mount(request.trainer, trainerMount, 'read-only'),
+        ...[...request.readOnly].map(([target, host]) => mount(host, target, 'read-only')),
       ],
+      ReadonlyRootfs: true,
+      Tmpfs: Object.fromEntries(
+        [...temporary].map(([folder, { size, mode }]) => [
+          folder,
+          `rw,nosuid,nodev,${mode},size=${size},uid=${uid},gid=${gid}`,
+        ]),
+      ),
       CapDrop: ['ALL'],
       SecurityOpt: ['no-new-privileges'],
       Memory: limits.memory,
@@ -173,15 +290,57 @@ function containerOptions(request: ContainerRequest, name: string, agent: string
       PidsLimit: limits.processes,
       NetworkMode: limits.network,
       // TensorFlow's and PyTorch's data loaders pass batches through /dev/shm, for which 64 MB are too little.
-      ShmSize: Math.min(limits.memory, 1024 ** 3),
+      ShmSize: Math.min(Math.floor(limits.memory / 4), 1024 ** 3),
+      ...(limits.gpus > 0
+        ? { DeviceRequests: [{ Driver: '', Count: limits.gpus, DeviceIDs: [], Capabilities: [['gpu']], Options: {} }] }
+        : {}),
     },
   };
 }
 
+interface TemporaryFolder {
+  /** Bytes. */
+  readonly size: number;
+  readonly mode: string;
+}
+
+/**
+ * What a script may write to beside its run's folder and the caches. It lies in the container's memory, and together
+ * with /dev/shm it can't take all of that.
+ */
+function temporaryFolders(memory: number): ReadonlyMap<string, TemporaryFolder> {
+  // XLA, Triton and Numba load there what they have compiled.
+  const runnable = 'exec,mode=1777';
+  const small = Math.floor(memory / 64);
+  return new Map([
+    ['/tmp', { size: Math.floor(memory / 2), mode: runnable }],
+    // Of its own, since the engine makes folders on the way to a mount as root's.
+    [home, { size: Math.floor(memory / 8), mode: 'exec,mode=0755' }],
+    ['/var/tmp', { size: small, mode: 'noexec,mode=1777' }],
+    ['/run', { size: small, mode: 'noexec,mode=0755' }],
+  ]);
+}
+
+/** Path in the container → path on the host. */
+function cacheMounts({ data, repository }: ContainerRequest): ReadonlyMap<string, string> {
+  const { cache } = repositoryFolders(data, repository);
+  return new Map(cacheFolders.map((folder) => [`${home}/${folder}`, join(cache, folder)]));
+}
+
+/** Unlike the older `Binds`, a mount takes paths with a colon, and makes no folder of root's where there is none. */
+function mount(source: string, target: string, access: 'writable' | 'read-only'): Docker.MountSettings {
+  return { Type: 'bind', Source: source, Target: target, ReadOnly: access === 'read-only' };
+}
+
 function ignoreStatus(status: number): (error: unknown) => undefined {
   return (error) => {
-    if (typeof error === 'object' && error !== null && 'statusCode' in error && error.statusCode === status)
-      return undefined;
+    if (statusOf(error) === status) return undefined;
     throw error;
   };
+}
+
+/** The HTTP status of what the engine answered; undefined when it did not answer. */
+function statusOf(error: unknown): number | undefined {
+  const { statusCode } = error as { readonly statusCode?: unknown };
+  return typeof statusCode === 'number' ? statusCode : undefined;
 }

@@ -6,6 +6,8 @@ import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import type { Owner } from './guarded-files.js';
 
+const execute = promisify(execFile);
+
 export interface RepositoryFolders {
   /** Bare mirror; never mounted into a container. */
   readonly mirror: string;
@@ -13,11 +15,18 @@ export interface RepositoryFolders {
   readonly runs: string;
   /** One folder per container, mounted as `/agent`: requests and heartbeat. */
   readonly agents: string;
+  /** What trainings downloaded (data sets, weights); the repository's containers share it. */
+  readonly cache: string;
 }
 
 export function repositoryFolders(data: string, repository: string): RepositoryFolders {
   const folder = join(data, 'repositories', repository);
-  return { mirror: join(folder, 'mirror.git'), runs: join(folder, 'runs'), agents: join(folder, 'agents') };
+  return {
+    mirror: join(folder, 'mirror.git'),
+    runs: join(folder, 'runs'),
+    agents: join(folder, 'agents'),
+    cache: join(folder, 'cache'),
+  };
 }
 
 /** Folder for helper programs and temporary files of the server. */
@@ -49,13 +58,28 @@ export function containerOwner(): Owner {
 export async function giveToContainer(folder: string): Promise<void> {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = containerOwner();
-  await promisify(execFile)('chown', ['-Rh', '--', `${uid}:${gid}`, folder]);
+  await execute('chown', ['-Rh', '--', `${uid}:${gid}`, folder]);
 }
 
 /** Makes the folder for the containers' user if it is not there. */
 export async function makeContainerFolder(folder: string): Promise<void> {
   const made = await mkdir(folder, { recursive: true });
   if (made !== undefined) await giveToContainer(folder);
+}
+
+/**
+ * Removes a folder that scripts wrote to, whatever they left in it: folders that nobody may open, or nested more deeply
+ * than a path is long. `rm` follows no link that is put into its way.
+ */
+export async function removeFolder(folder: string): Promise<void> {
+  const remove = (): Promise<unknown> => execute('rm', ['-rf', '--one-file-system', '--', folder]);
+  try {
+    await remove();
+  } catch {
+    // Only root may remove from a folder without permissions; its owner can give them back.
+    await execute('chmod', ['-R', 'u+rwX', '--', folder]);
+    await remove();
+  }
 }
 
 /** Paths of the files in a folder and below it, relative to it and sorted; without what Python compiles beside them. */

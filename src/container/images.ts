@@ -215,6 +215,37 @@ async function hasImage(docker: Docker, tag: string): Promise<boolean> {
   }
 }
 
+/**
+ * Has the image that a repository names, pulling it where this host has none of that name.
+ *
+ * @throws {ImageError}
+ */
+export async function ensureNamedImage(
+  docker: Docker,
+  name: string,
+  onProgress: ImageOptions['onProgress'],
+): Promise<string> {
+  if (await hasImage(docker, name)) return name;
+  onProgress(`${name}: pulling`);
+  try {
+    // Without a tag the engine would pull all of them.
+    const stream = await docker.pull(/[:@][^/]*$/.test(name) ? name : `${name}:latest`);
+    await ended(docker, stream, () => {});
+  } catch (error) {
+    throw new ImageError(
+      `there is no image ${name} on this host, and it can't be pulled (${messageOf(error)}); correct environment.image in .pushtune.yml, or build or pull the image on the host`,
+      { cause: error },
+    );
+  }
+  return name;
+}
+
+function messageOf(error: unknown): string {
+  const { json } = error as { readonly json?: { readonly message?: unknown } };
+  if (typeof json?.message === 'string') return json.message.trim();
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** `docker/base/build` computes the same. */
 async function baseTag(): Promise<string> {
   const script = await readFile(join(packageRoot(), 'docker', 'base', 'build'));
@@ -310,22 +341,33 @@ async function buildImage(
     forcerm: true,
   });
   const started = Date.now();
+  try {
+    await ended(docker, stream, (line) => {
+      if (/^Step /.test(line)) onProgress(`${tag}: ${line.trim()}`);
+    });
+  } catch (error) {
+    throw new ImageError(`building ${tag} failed: ${messageOf(error)}`, { cause: error });
+  }
+  // The report of an engine that ends in the middle ends as if all were well.
+  if (!(await hasImage(docker, tag))) throw new ImageError(`building ${tag} was interrupted`);
+  onProgress(`${tag}: ready after ${Math.round((Date.now() - started) / 1000)} s`);
+}
+
+/** Waits until the engine has done what it reports about. An error may be a part of the report. */
+async function ended(docker: Docker, stream: NodeJS.ReadableStream, onLine: (line: string) => void): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     docker.modem.followProgress(
       stream,
       (error, output: { error?: string }[] | null) => {
         const failure = error?.message ?? output?.find((line) => line.error !== undefined)?.error;
         if (failure === undefined) resolve();
-        else reject(new ImageError(`building ${tag} failed: ${failure}`, { cause: error }));
+        else reject(new Error(failure, { cause: error }));
       },
       ({ stream: line }: { stream?: string }) => {
-        if (line !== undefined && /^Step /.test(line)) onProgress(`${tag}: ${line.trim()}`);
+        if (line !== undefined) onLine(line);
       },
     );
   });
-  // The report of an engine that ends in the middle ends as if all were well.
-  if (!(await hasImage(docker, tag))) throw new ImageError(`building ${tag} was interrupted`);
-  onProgress(`${tag}: ready after ${Math.round((Date.now() - started) / 1000)} s`);
 }
 
 async function inContext(dataDirectory: string, use: (context: string) => Promise<void>): Promise<void> {

@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { TrainingResult } from '../pipeline/run.js';
+import { type EndReason, endReasons, failureKinds } from '../pipeline/training-end.js';
 import { containerOwner } from './folders.js';
 import {
   listGuarded,
@@ -22,6 +23,15 @@ export interface TrainingRequest {
   /** Variables of the script's environment, on top of the image's. */
   readonly environment: Readonly<Record<string, string>>;
   readonly timeoutSeconds: number;
+  readonly limits: WriteLimits;
+}
+
+/** What the agent bounds, since the kernel does not: bytes. */
+export interface WriteLimits {
+  /** Of what the training writes to its run's folder and the caches. */
+  readonly disk: number;
+  /** Of what it prints. */
+  readonly output: number;
 }
 
 /** The two folders through which worker and agent speak. */
@@ -34,7 +44,7 @@ export interface TrainingFolders {
 
 /** How a training ended. */
 export interface TrainingEnd extends TrainingResult {
-  readonly reason: 'exited' | 'stopped' | 'pruned' | 'timeout' | 'crashed_too_often';
+  readonly reason: EndReason;
 }
 
 /** What the follower does with what it sees. */
@@ -68,9 +78,9 @@ const resultSchema = z.object({
   exitCode: z.int().nullish(),
   signal: z.int().nullish(),
   seconds: z.number(),
-  reason: z.enum(['exited', 'stopped', 'pruned', 'timeout', 'crashed_too_often']),
+  reason: z.enum(endReasons),
   starts: z.int(),
-  outOfMemory: z.literal(true).optional(),
+  cause: z.object({ kind: z.enum(failureKinds), place: z.string().optional(), bytes: z.number().optional() }).nullish(),
 });
 
 /**
@@ -187,16 +197,15 @@ export async function withdrawTraining(folders: TrainingFolders, run: string): P
 async function readResult(folders: TrainingFolders, run: string): Promise<TrainingEnd | undefined> {
   const bytes = await readGuarded(folders.runs, `${run}/result.json`, 0, largestResult);
   if (bytes === undefined) return undefined;
-  const { exitCode, signal, seconds, reason, starts, outOfMemory } = resultSchema.parse(
-    JSON.parse(bytes.toString('utf8')),
-  );
+  const { exitCode, signal, seconds, reason, starts, cause } = resultSchema.parse(JSON.parse(bytes.toString('utf8')));
   return {
     seconds,
     reason,
     starts,
     ...(typeof exitCode === 'number' ? { exitCode } : {}),
     ...(typeof signal === 'number' ? { signal } : {}),
-    ...(outOfMemory === true ? { isTooLarge: true } : {}),
+    ...(cause ? { cause } : {}),
+    ...(cause?.kind === 'out_of_memory' ? { isTooLarge: true } : {}),
   };
 }
 

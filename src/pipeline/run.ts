@@ -1,5 +1,6 @@
 /** What a run is: its stages, its states and the transitions between them. Pure: time comes in as an argument. */
 import type { Values } from '../tuning/space.js';
+import type { FailureCause } from './training-end.js';
 
 /** The stages in the order in which a run passes them. */
 export const stageNames = ['pull', 'build', 'train', 'evaluate', 'tune'] as const;
@@ -69,6 +70,8 @@ export interface TrainingResult {
   readonly seconds: number;
   /** How often the script was started: more than once when its container died under it. */
   readonly starts: number;
+  /** Why it did not end well, where its exit code or signal does not tell. */
+  readonly cause?: FailureCause;
   /** Lengths of the axes of one input, as Keras saw it. */
   readonly inputShape?: readonly number[];
   readonly curve?: TrainingCurve;

@@ -16,8 +16,8 @@ import { type Loop, measureLoop } from './cycle/loop.js';
 const trials = 6;
 
 export async function benchCycle(options: readonly string[]): Promise<void> {
-  const warm = await measureLoop({ trials, warm: 'auto' });
-  const cold = await measureLoop({ trials, warm: 'cold' });
+  const warm = await measureLoop({ trials, interpreter: 'auto' });
+  const cold = await measureLoop({ trials, interpreter: 'cold' });
   const byHand = await runByHand(warm);
   const coldByHand = await runByHand(cold);
   const inProcess = await trainInProcess(warm);

@@ -92,7 +92,7 @@ export async function startTestWorker(settings: Readonly<Record<string, unknown>
       data,
       repository,
       image,
-      limits: { memory: 256 * 1024 ** 2, cpus: 1, processes: 64, network: 'none' },
+      limits: { memory: 256 * 1024 ** 2, cpus: 1, processes: 64, network: 'none', gpus: 0 },
       trainer,
       readOnly: new Map(),
       ...change,

@@ -29,15 +29,15 @@ export interface Loop {
   readonly idleMemory: Readonly<Record<string, number>>;
 }
 
-/** @param options.warm `auto`, or `cold` for an interpreter that imports everything in each trial */
+/** @param options.interpreter `auto`, or `cold` for an interpreter that imports everything in each trial */
 export async function measureLoop({
   trials,
-  warm,
+  interpreter,
 }: {
   readonly trials: number;
-  readonly warm: 'auto' | 'cold';
+  readonly interpreter: 'auto' | 'cold';
 }): Promise<Loop> {
-  const server = await startPushtune({ study: { target: 1, budget: { trials } }, training: { warm } });
+  const server = await startPushtune({ study: { target: 1, budget: { trials } }, training: { interpreter } });
   try {
     const script = readFileSync(join(packageRoot(), 'model', 'train.py'), 'utf8');
     // The first runs make the container and warm its interpreter, which is no part of a cycle.
