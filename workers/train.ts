@@ -13,12 +13,13 @@ import { cleanLog } from '../src/pipeline/log-tokens.js';
 import { findMetric, hasTrainingEnded, MetricNotFoundError } from '../src/pipeline/metric.js';
 import { isFinished, type Run } from '../src/pipeline/run.js';
 import { readHistory } from '../src/pipeline/training-events.js';
-import { trainingLimits } from '../src/repository-config.js';
+import { type RepositoryConfig, trainingLimits } from '../src/repository-config.js';
 import { getIncident } from '../src/store/incidents.js';
 import { appendLog, logLength, longestLog } from '../src/store/logs.js';
 import { getRun } from '../src/store/runs.js';
 import { mirrorOf, type WorkerContext } from './context.js';
 import { divergence, hasReachedTarget, keptCurve, prunerOf } from './early-stopping.js';
+import { bestSoFar, seedOf } from './keep-best.js';
 import { buildOf, readTraining, trainingFolders } from './read-training.js';
 import { repositoryConfigIn } from './repository-settings.js';
 import { StageFailure, type StageOutcome } from './stage.js';
@@ -39,7 +40,7 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
       run: run.id,
       main: build.script ?? build.main,
       arguments: build.command?.arguments ?? [],
-      environment: { ...build.command?.variables, ...(run.seed === undefined ? {} : { PUSHTUNE_SEED: `${run.seed}` }) },
+      environment: { ...build.command?.variables, ...(await hookSettings(context, run, settings)) },
       timeoutSeconds: timeout,
     },
     await logLength(redis, run.id),
@@ -67,6 +68,21 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
   const diverged = divergence(curve, settings.metric.mode);
   if (diverged !== undefined) await warn(context, run, diverged);
   return judge(context, folders, run, training, timeout);
+}
+
+/** What the hooks in the script's interpreter are told. */
+async function hookSettings(
+  context: WorkerContext,
+  run: Run,
+  config: RepositoryConfig,
+): Promise<Readonly<Record<string, string>>> {
+  const seed = seedOf(run, config);
+  const best = await bestSoFar(context, run);
+  return {
+    ...(seed === undefined ? {} : { PUSHTUNE_SEED: `${seed}` }),
+    ...(best === undefined ? {} : { PUSHTUNE_BEST: best }),
+    ...(config.autolog ? {} : { PUSHTUNE_AUTOLOG: '0' }),
+  };
 }
 
 /** A container that crashes again and again is not started any more; its training will never end. */

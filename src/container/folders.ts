@@ -13,11 +13,18 @@ export interface RepositoryFolders {
   readonly runs: string;
   /** One folder per container, mounted as `/agent`: requests and heartbeat. */
   readonly agents: string;
+  /** One folder per study with what its best trial left; never mounted into a container. */
+  readonly studies: string;
 }
 
 export function repositoryFolders(data: string, repository: string): RepositoryFolders {
   const folder = join(data, 'repositories', repository);
-  return { mirror: join(folder, 'mirror.git'), runs: join(folder, 'runs'), agents: join(folder, 'agents') };
+  return {
+    mirror: join(folder, 'mirror.git'),
+    runs: join(folder, 'runs'),
+    agents: join(folder, 'agents'),
+    studies: join(folder, 'studies'),
+  };
 }
 
 /** Folder for helper programs and temporary files of the server. */

@@ -86,7 +86,7 @@ class Backup:
         else:
             assign(model, groups)
         restore_callbacks(self.own, state["callbacks"], stored)
-        self.restore_history(state)
+        restore_history(self.history, state["history"], stored)
         # The first epoch as `fit` counts them; none is left when it equals the number of epochs.
         model._initial_epoch = epochs if is_over else state["epoch"]
         if is_over:
@@ -94,13 +94,6 @@ class Backup:
         else:
             say(f"fit {self.fit} goes on after the restart, at epoch {state['epoch'] + 1} of {epochs}")
         return state["reporter"]
-
-    def restore_history(self, state: dict[str, Any]) -> None:
-        if self.history is None or state["history"] is None:
-            return
-        self.history.epoch = list(state["history"]["epoch"])
-        self.history.history.clear()
-        self.history.history.update(state["history"]["history"])
 
     @harmless
     def restore_pending(self, model: Any) -> None:
@@ -144,7 +137,7 @@ class Backup:
             "groups": {name: len(group) for name, group in groups.items()},
             "build": build_config(model),
             "callbacks": [callback_state(callback, f"callback-{i}", arrays) for i, callback in enumerate(self.own)],
-            "history": history_state(self.history),
+            "history": history_state(self.history, arrays),
             "reporter": reporter,
         }
         write_whole(self.path, state, arrays)
@@ -287,10 +280,29 @@ def assign(model: Any, groups: dict[str, list[Any]]) -> None:
 # --- Callbacks and history
 
 
-def history_state(history: Any) -> Any:
+def history_state(history: Any, arrays: dict[str, Any]) -> Any:
+    """What `fit` returns; a metric may give an array at each epoch."""
     if history is None:
         return None
-    return {"epoch": [int(epoch) for epoch in history.epoch], "history": to_plain(dict(history.history))}
+    plain: dict[str, Any] = {}
+    lists: dict[str, int] = {}
+    for name, values in history.history.items():
+        if is_list_of_arrays(values):
+            arrays.update({f"history.{name}/{i}": value for i, value in enumerate(values)})
+            lists[name] = len(values)
+        else:
+            plain[name] = to_plain(values)
+    return {"epoch": to_plain(history.epoch), "order": list(history.history), "plain": plain, "lists": lists}
+
+
+def restore_history(history: Any, state: Any, stored: dict[str, Any]) -> None:
+    if history is None or state is None:
+        return
+    history.epoch = state["epoch"]
+    history.history.clear()
+    for name in state["order"]:
+        arrays = [stored[f"history.{name}/{i}"] for i in range(state["lists"].get(name, 0))]
+        history.history[name] = state["plain"].get(name, arrays)
 
 
 def callback_state(callback: Any, prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
@@ -300,9 +312,7 @@ def callback_state(callback: Any, prefix: str, arrays: dict[str, Any]) -> dict[s
     for name, value in vars(callback).items():
         if name in KERAS_OWN:
             continue
-        if isinstance(value, list) and value and all(isinstance(part, numpy.ndarray) for part in value):
-            if any(part.dtype.kind not in "biufcV" for part in value):
-                continue
+        if is_list_of_arrays(value):
             arrays.update({f"{prefix}.{name}/{i}": part for i, part in enumerate(value)})
             lists[name] = len(value)
             continue
@@ -338,6 +348,14 @@ def restore_attribute(callback: Any, name: str, value: Any) -> None:
         current.update(value)
     elif is_plain(current):
         setattr(callback, name, value)
+
+
+def is_list_of_arrays(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(part, numpy.ndarray) and part.dtype.kind in "biufcV" for part in value)
+    )
 
 
 def class_name(callback: Any) -> str:
