@@ -87,6 +87,14 @@ export const repositoryConfigSchema = z.strictObject({
     .prefault({}),
   sampler: z.enum(samplers).default('auto'),
   pruning: onOrOff(true),
+  /** What a training draws, unless the script has a seed of its own; NumPy takes no larger one. */
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 32 - 1)
+    .optional(),
+  /** Whether trainings are reported by epoch, resumed, ended early and kept; off leaves the script alone. */
+  autolog: onOrOff(true),
   confirm: onOrOff(false),
   notify: z.strictObject({ on: z.array(z.enum(notifications)).default([...notifications]) }).prefault({}),
 });

@@ -28,6 +28,18 @@ describe('.pushtune.yml', () => {
     );
   });
 
+  it('takes a seed, and leaves a script alone when it is told to', () => {
+    const settings = ['', 'seed: 7\nautolog: off'].map(parseRepositoryConfig);
+    assert.deepEqual(
+      settings.map(({ seed, autolog }) => ({ seed, autolog })),
+      [
+        { seed: undefined, autolog: true },
+        { seed: 7, autolog: false },
+      ],
+    );
+    for (const seed of ['-1', '1.5', '4294967296']) assert.throws(() => parseRepositoryConfig(`seed: ${seed}`), /seed/);
+  });
+
   it('names the key that is wrong', () => {
     assert.throws(() => parseRepositoryConfig('budget: {trials: 0}'), /\.pushtune\.yml: budget\.trials: .*got 0/);
     assert.throws(() => parseRepositoryConfig('bugdet: {}'), /bugdet/);

@@ -15,7 +15,7 @@ import { findMetric, hasTrainingEnded, MetricNotFoundError } from '../src/pipeli
 import { isFinished, type Run } from '../src/pipeline/run.js';
 import { explainEnd } from '../src/pipeline/training-end.js';
 import { readHistory } from '../src/pipeline/training-events.js';
-import { type TrainingLimits, trainingLimits } from '../src/repository-config.js';
+import { type RepositoryConfig, type TrainingLimits, trainingLimits } from '../src/repository-config.js';
 import { getUse } from '../src/store/container-uses.js';
 import { getIncident } from '../src/store/incidents.js';
 import { appendLog, logLength, longestLog } from '../src/store/logs.js';
@@ -23,6 +23,7 @@ import { getRun } from '../src/store/runs.js';
 import { buildRun, isDefinite } from './build.js';
 import { mirrorOf, type WorkerContext } from './context.js';
 import { divergence, hasReachedTarget, keptCurve, prunerOf } from './early-stopping.js';
+import { bestSoFar, seedOf } from './keep-best.js';
 import { buildOf, readTraining, trainingFolders } from './read-training.js';
 import { repositoryConfigIn } from './repository-settings.js';
 import { StageFailure, type StageOutcome } from './stage.js';
@@ -43,7 +44,7 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
       run: run.id,
       main: build.script ?? build.main,
       arguments: build.command?.arguments ?? [],
-      environment: { ...build.command?.variables, ...(run.seed === undefined ? {} : { PUSHTUNE_SEED: `${run.seed}` }) },
+      environment: { ...build.command?.variables, ...(await hookSettings(context, run, settings)) },
       timeoutSeconds: limits.timeout,
       limits: { disk: limits.disk, output: limits.output },
     },
@@ -73,6 +74,21 @@ export async function train(context: WorkerContext, run: Run, signal: AbortSigna
   const diverged = divergence(curve, settings.metric.mode);
   if (diverged !== undefined) await warn(context, run, diverged);
   return judge(context, folders, run, training, limits);
+}
+
+/** What the hooks in the script's interpreter are told. */
+async function hookSettings(
+  context: WorkerContext,
+  run: Run,
+  config: RepositoryConfig,
+): Promise<Readonly<Record<string, string>>> {
+  const seed = seedOf(run, config);
+  const best = await bestSoFar(context, run);
+  return {
+    ...(seed === undefined ? {} : { PUSHTUNE_SEED: `${seed}` }),
+    ...(best === undefined ? {} : { PUSHTUNE_BEST: best }),
+    ...(config.autolog ? {} : { PUSHTUNE_AUTOLOG: '0' }),
+  };
 }
 
 /** A container that crashes again and again is not started any more; its training will never end. */

@@ -26,6 +26,7 @@ import { announceBudgetEnded, announceTargetReached } from './announce.js';
 import { preparePush, pushPending, type TuneStage } from './bot-push.js';
 import { mirrorOf, now, type WorkerContext } from './context.js';
 import { earlierTrialsOf } from './earlier-trials.js';
+import { keepBest } from './keep-best.js';
 import { readProject } from './project.js';
 import { StageFailure, type StageOutcome } from './stage.js';
 import { startConfirmation, startTrial } from './study-runs.js';
@@ -47,6 +48,7 @@ export async function tune(context: WorkerContext, run: Run): Promise<StageOutco
     recordRun({ ...current, ...found }, run, project.values),
   );
   if (!isNewestRun(study, run.id)) return measured(run, 'the study has gone on since');
+  await keepBest(context, run, study);
   if (study.state === 'paused') return { kind: 'hold' };
   const stage = { context, mirror, run, study, project };
   // A push that was written down was decided on; a worker that died after that is not to decide again.

@@ -40,9 +40,14 @@ def train() -> int:
     os.chdir(WORKSPACE)
     sys.stderr.flush()
     settings = configured()
-    environment = {**os.environ, **(settings.get("variables") or {})}
+    environment = {**seed_of(settings), **os.environ, **(settings.get("variables") or {})}
     arguments = settings.get("arguments") or []
     os.execvpe("python3", ["python3", "-u", *as_program(script), *arguments], with_hooks(environment))
+
+
+def seed_of(settings: dict[str, Any]) -> dict[str, str]:
+    seed = settings.get("seed")
+    return {"PUSHTUNE_SEED": seed} if isinstance(seed, str) else {}
 
 
 def as_program(script: str) -> list[str]:

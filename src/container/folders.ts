@@ -17,6 +17,8 @@ export interface RepositoryFolders {
   readonly agents: string;
   /** What trainings downloaded (data sets, weights); the repository's containers share it. */
   readonly cache: string;
+  /** One folder per study with what its best trial left; never mounted into a container. */
+  readonly studies: string;
 }
 
 export function repositoryFolders(data: string, repository: string): RepositoryFolders {
@@ -26,6 +28,7 @@ export function repositoryFolders(data: string, repository: string): RepositoryF
     runs: join(folder, 'runs'),
     agents: join(folder, 'agents'),
     cache: join(folder, 'cache'),
+    studies: join(folder, 'studies'),
   };
 }
 

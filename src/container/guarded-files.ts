@@ -48,6 +48,39 @@ export async function sizeGuarded(root: string, path: string): Promise<number | 
   return withRegularFile(root, path, async (file) => (await file.stat()).size);
 }
 
+/** Bytes that are copied at once. */
+const copiedBytes = 1024 * 1024;
+
+/**
+ * Copies a file below `root` to a new file, which is the server's own.
+ *
+ * @param target path of the new file, in a folder that no script writes to
+ * @param longest bytes: a larger file is not copied
+ * @returns false when there is no such file, or a larger one
+ * @throws {UnsafeFileError}
+ */
+export async function copyGuarded(root: string, path: string, target: string, longest: number): Promise<boolean> {
+  const isCopied = await withRegularFile(root, path, async (file) => {
+    if ((await file.stat()).size > longest) return false;
+    const copy = await open(target, createFlags, 0o644);
+    try {
+      const buffer = Buffer.alloc(copiedBytes);
+      // A script that still writes to it makes it no longer than that.
+      for (let done = 0; done < longest; ) {
+        const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, longest - done), done);
+        if (bytesRead === 0) break;
+        await copy.writeFile(buffer.subarray(0, bytesRead));
+        done += bytesRead;
+      }
+      await copy.sync();
+    } finally {
+      await copy.close();
+    }
+    return true;
+  });
+  return isCopied ?? false;
+}
+
 /** When the file below `root` was written last (ms since 1970), or undefined when there is none. @throws {UnsafeFileError} */
 export async function modifiedGuarded(root: string, path: string): Promise<number | undefined> {
   return withRegularFile(root, path, async (file) => (await file.stat()).mtimeMs);

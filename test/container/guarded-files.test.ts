@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
 import {
+  copyGuarded,
   listGuarded,
   modifiedGuarded,
   readGuarded,
@@ -52,6 +53,20 @@ describe('a folder that a script may write to', () => {
     for (const path of ['run/link', 'linked/secret', 'run/pipe', 'run', '../x', 'run/..']) {
       await assert.rejects(readGuarded(root, path, 0, 10), UnsafeFileError, path);
     }
+  });
+
+  it('is copied from file by file, up to a size, and never through a link', async () => {
+    const target = join(outside, 'copy');
+    const content = Buffer.alloc(3 * 1024 * 1024 + 5, 'abc');
+    writeFileSync(join(root, 'run/model'), content);
+    assert.equal(await copyGuarded(root, 'run/model', target, content.length - 1), false);
+    assert.equal(await copyGuarded(root, 'run/none', target, 10), false);
+    assert.ok(!readdirSync(outside).includes('copy'));
+    assert.equal(await copyGuarded(root, 'run/model', target, content.length), true);
+    assert.ok(readFileSync(target).equals(content));
+    symlinkSync(join(outside, 'secret'), join(root, 'run/link'));
+    await assert.rejects(copyGuarded(root, 'run/link', join(outside, 'other'), 10), UnsafeFileError);
+    rmSync(target);
   });
 
   it('is never left by a write', async () => {

@@ -70,9 +70,12 @@ test('a fit that was killed goes on at its epoch; one that had ended is not trai
     'first = classifier(keras.Input((5,)))',
     // An accuracy in whole numbers gets no better by 1: the second epoch is the last, and the first the best.
     'stop = keras.callbacks.EarlyStopping("accuracy", min_delta=1, patience=1, restore_best_weights=True)',
-    'history = first.fit(x, y, epochs=9, verbose=0, callbacks=[Kill("first"), stop])',
+    'class Seen(keras.callbacks.Callback):',
+    '  epochs = []',
+    '  def on_epoch_end(self, epoch, logs=None): self.epochs.append(epoch)',
+    'history = first.fit(x, y, epochs=9, verbose=0, callbacks=[Kill("first"), stop, Seen()])',
     'note(weights=[float(w.sum()) for w in first.get_weights()], iterations=int(first.optimizer.iterations))',
-    'note(first=history.history)',
+    'note(first=history.history, metrics=first.metrics_names, seen=Seen.epochs)',
     // Not built before its first batch.
     'second = classifier()',
     'class Count(keras.callbacks.Callback):',
@@ -89,6 +92,10 @@ test('a fit that was killed goes on at its epoch; one that had ended is not trai
     // The same model once more: it begins at its first epoch, as it would have.
     'history = second.fit(x, y, epochs=2, verbose=0, callbacks=[Kill("third")])',
     'note(third=history.epoch)',
+    // All backups together take no more than this; the fit that is written last stays.
+    'from pushtune_hooks import resume; resume.LARGEST_TOTAL = 1; resume.run.state.backup_due = 0',
+    'classifier().fit(x, y, epochs=1, verbose=0)',
+    'note(backups=[os.path.exists(os.environ["PUSHTUNE_CHECKPOINT"] + f"/fit-{n}/state") for n in (1, 2, 3, 4)])',
   ]);
   assert.equal((await script.start()).code, -9);
   const before = readHistory(await script.read('events.jsonl')).epochs;
@@ -103,6 +110,14 @@ test('a fit that was killed goes on at its epoch; one that had ended is not trai
   assert.deepEqual(again, weights, 'the best epoch’s weights of the first fit are back');
   const [first, firstAgain] = said(notes, 'first');
   assert.deepEqual(firstAgain, first);
+  assert.deepEqual(said(notes, 'metrics'), [
+    ['loss', 'accuracy'],
+    ['loss', 'accuracy'],
+  ]);
+  assert.deepEqual(said(notes, 'seen'), [
+    [0, 1],
+    [0, 1],
+  ]);
   const [second] = said(notes, 'second') as readonly Readonly<Record<string, readonly number[]>>[];
   assert.deepEqual(said(notes, 'epochs'), [[0, 1, 2, 3, 4, 5]]);
   assert.ok(Object.keys(second ?? {}).length >= 4);
@@ -127,8 +142,9 @@ test('a fit that was killed goes on at its epoch; one that had ended is not trai
   );
   assert.match(stderr, /^pushtune: fit 1 had ended before the restart, after epoch 2, and is not trained again$/m);
   assert.match(stderr, /^pushtune: fit 2 goes on after the restart, at epoch 4 of 6$/m);
+  assert.deepEqual(said(notes, 'backups'), [[false, false, false, true]]);
   const history = readHistory(await script.read('events.jsonl'));
-  assert.deepEqual([history.fits, history.epochs.map(({ number }) => number), history.isEnded], [3, [1, 2], true]);
+  assert.deepEqual([history.fits, history.epochs.map(({ number }) => number), history.isEnded], [4, [1], true]);
 });
 
 test('killed in the middle of a backup: models of every kind go on from the one before', async () => {
@@ -144,7 +160,7 @@ test('killed in the middle of a backup: models of every kind go on from the one 
     '    with tf.GradientTape() as tape:',
     '      loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(batch[1], self(batch[0], training=True)))',
     '    self.inner.apply_gradients(zip(tape.gradient(loss, self.trainable_variables), self.trainable_variables))',
-    '    return {"loss": loss}',
+    '    return {"loss": loss, "each": tf.ones(2)}',
     'data = tf.data.Dataset.from_tensor_slices(({"x": x}, y)).batch(32)',
     'own = Own(); own.inner = keras.optimizers.Adam()',
     'own.compile(jit_compile=False)',
@@ -168,7 +184,7 @@ test('killed in the middle of a backup: models of every kind go on from the one 
     'for name, model, given in [("own", own, dict(x=data)), ("half", half, dict(x=x[:, :5], y=x[:, :3])),',
     '    ("compiled", compiled, dict(x=batches(), steps_per_epoch=4)), ("last", classifier(), dict(x=x, y=y))]:',
     '  history = model.fit(**given, epochs=5, verbose=0, callbacks=[Kill(name)])',
-    '  note(name=name, epochs=history.epoch, losses=len(history.history["loss"]), weights=float(model.get_weights()[0].sum()),',
+    '  note(name=name, epochs=history.epoch, losses=len(history.history["loss"]), keys=list(history.history), weights=float(model.get_weights()[0].sum()),',
     '    steps=int((own.inner if model is own else model.optimizer).iterations))',
   ]);
   assert.equal((await script.start()).code, -9);

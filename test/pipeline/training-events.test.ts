@@ -37,6 +37,23 @@ describe('the epochs', () => {
     assert.equal(readHistory(lines(started, epoch(1, 3), again)).epochs.length, 1, 'nothing was heard yet');
   });
 
+  it('end where the hook was asked to end the training, whatever the script trains after that', () => {
+    const pruned = { type: 'pruned', fit: 1, epoch: 2 };
+    const ended = { type: 'fit_ended', fit: 1 };
+    const after = [{ ...started, fit: 2 }, { ...epoch(1, 9), fit: 2 }, { type: 'started' }, started, epoch(3, 9)];
+    const history = readHistory(lines(started, epoch(1, 3), epoch(2, 2), pruned, ended, ...after));
+    const { fits, isEnded, isPruned, plannedEpochs } = history;
+    assert.deepEqual(
+      { fits, isEnded, isPruned, plannedEpochs },
+      { fits: 1, isEnded: false, isPruned: true, plannedEpochs: 8 },
+    );
+    assert.deepEqual(
+      history.epochs.map(({ metrics }) => metrics.loss),
+      [3, 2],
+    );
+    assert.equal(readHistory(lines(started, epoch(1, 3), ended)).isPruned, false);
+  });
+
   it('are numbered by us where their number is none', () => {
     const text = lines({ type: 'epoch', fit: 1, metrics: {} }, { ...epoch(0, 1) }, { ...epoch(7, 1) });
     assert.deepEqual(

@@ -34,22 +34,20 @@ def patch(module: ModuleType) -> None:
         own = list(self.callbacks)
         add_default_callbacks(self, *args, **kwargs)
         if run.is_observed():
-            self.callbacks.append(reporter(self, own, called_by_fit(sys._getframe(1))))
+            self.callbacks.append(reporter(self, own, find_fit(sys._getframe(1))))
 
     callback_list._add_default_callbacks = add_reporter_too
 
 
-def called_by_fit(frame: FrameType) -> bool:
-    """Whether Keras' own `fit` makes the list; a loop of the script's knows nothing of an epoch to begin at.
+def find_fit(frame: FrameType) -> FrameType | None:
+    """The frame of Keras' own `fit`, if it makes the list: a loop of the script's knows of no epoch to begin at.
 
     :param frame: the list's `__init__`
     """
     caller = frame.f_back
-    return (
-        caller is not None
-        and caller.f_code.co_name == "fit"
-        and str(caller.f_globals.get("__name__")).startswith("keras.")
-    )
+    if caller is None or caller.f_code.co_name != "fit" or not str(caller.f_globals.get("__name__")).startswith("keras."):
+        return None
+    return caller
 
 
 def reporter_class(callback: type) -> type:
@@ -61,12 +59,14 @@ def reporter_class(callback: type) -> type:
         fit_began = 0.0
         rate: float | None = None
 
-        def __init__(self, callback_list: Any, own: list[Any], is_in_fit: bool) -> None:
+        def __init__(self, callback_list: Any, own: list[Any], fit: FrameType | None) -> None:
             super().__init__()
             self.rows: list[dict[str, Any]] = []
             # Counted here, before a callback of the script's begins a fit within this one.
-            self.number = next_fit() if is_in_fit else None
-            self.backup = prepare_backup(callback_list, own, self.number) if self.number is not None else None
+            self.number = None if fit is None else next_fit()
+            self.backup = None
+            if fit is not None:
+                self.backup = prepare_backup(callback_list, own, self.number, fit.f_locals.get("epoch_iterator"))
             self.callback_list = callback_list
 
         @harmless
@@ -161,14 +161,14 @@ def next_fit() -> int:
 
 
 @harmless
-def prepare_backup(callback_list: Any, own: list[Any], fit: int) -> Any:
+def prepare_backup(callback_list: Any, own: list[Any], fit: int, batches: Any) -> Any:
     """The backup of the fit that begins now; None where there is none to make."""
     folder = os.environ.get("PUSHTUNE_CHECKPOINT")
     if not folder or any(kind.__name__ == "BackupAndRestore" for callback in own for kind in type(callback).__mro__):
         return None
     from . import resume
 
-    backup = resume.Backup(folder, fit, own, callback_list._history)
+    backup = resume.Backup(folder, fit, own, callback_list._history, batches)
     resume.keep_written_rows(backup)
     return backup
 

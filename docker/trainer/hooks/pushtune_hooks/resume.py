@@ -25,6 +25,8 @@ from .events import harmless, say
 # A backup may take this share of the training. The sample CNN's takes 3 ms, so that it is made after each epoch of
 # 0.1 s; a model of 1 GB, which takes seconds, is backed up about once a minute. A kill loses no more than that.
 LARGEST_SHARE = 0.03
+# Bytes of all backups of a run. A script may call `fit` in a loop; fits without a backup are trained again.
+LARGEST_TOTAL = 4 * 1024**3
 # Longer attributes of callbacks are no counters.
 LONGEST_ATTRIBUTE = 64 * 1024
 STATE = "state"
@@ -37,13 +39,16 @@ class Backup:
 
     :param own: the script's own callbacks
     :param history: the `History` that the fit returns, or None
+    :param batches: what gives the fit its batches
     """
 
-    def __init__(self, folder: str, fit: int, own: list[Any], history: Any) -> None:
+    def __init__(self, folder: str, fit: int, own: list[Any], history: Any, batches: Any) -> None:
         self.fit = fit
+        self.batches = batches
         self.path = os.path.join(folder, f"fit-{fit}", "state")
         self.own = own
         self.history = history
+        self.is_written = False
         self.stored = self.read()
         # What can't be restored before the model's variables exist.
         self.pending: dict[str, list[Any]] | None = None
@@ -67,26 +72,28 @@ class Backup:
 
         :returns: what was saved by `save`, or None when the fit begins anew
         """
-        if self.stored is None:
-            return None
         stored, self.stored = self.stored, None
+        batches, self.batches = self.batches, None
+        if stored is None:
+            return None
         state = stored[STATE]
-        build(model, state["build"])
+        build(model, state["build"], "optimizer" in state["groups"])
         groups = {name: [stored[f"{name}/{i}"] for i in range(size)] for name, size in state["groups"].items()}
         is_over = state["stopped"] or state["epoch"] >= epochs
         if is_over:
+            build_for_batch(model, batches)
             # No batch will make the variables of an optimizer; they are missed only if the model is trained once more.
             groups = without_unbuilt_optimizers(model, groups)
         misfit = find_misfit(model, groups)
         if misfit is not None:
-            if is_over or is_built(model):
+            if is_over or is_built(model, groups):
                 self.put_aside(misfit)
                 return None
             self.pending = groups
         else:
             assign(model, groups)
         restore_callbacks(self.own, state["callbacks"], stored)
-        self.restore_history(state)
+        restore_history(self.history, state["history"], stored)
         # The first epoch as `fit` counts them; none is left when it equals the number of epochs.
         model._initial_epoch = epochs if is_over else state["epoch"]
         if is_over:
@@ -94,13 +101,6 @@ class Backup:
         else:
             say(f"fit {self.fit} goes on after the restart, at epoch {state['epoch'] + 1} of {epochs}")
         return state["reporter"]
-
-    def restore_history(self, state: dict[str, Any]) -> None:
-        if self.history is None or state["history"] is None:
-            return
-        self.history.epoch = list(state["history"]["epoch"])
-        self.history.history.clear()
-        self.history.history.update(state["history"]["history"])
 
     @harmless
     def restore_pending(self, model: Any) -> None:
@@ -134,6 +134,15 @@ class Backup:
         if self.pending is not None:
             return  # No batch was trained, so that the backup before is as good.
         began = time.monotonic()
+        try:
+            self.write(model, epoch, reporter, is_over)
+        finally:
+            # One that fails, on a full disk for instance, has taken its time as well.
+            ended = time.monotonic()
+            run.state.backup_seconds = ended - began
+            run.state.backup_due = ended + (ended - began) / LARGEST_SHARE
+
+    def write(self, model: Any, epoch: int, reporter: dict[str, Any], is_over: bool) -> None:
         arrays: dict[str, Any] = {}
         groups = {name: [numpy.asarray(value) for value in group] for name, group in variables_of(model).items()}
         for name, group in groups.items():
@@ -144,13 +153,13 @@ class Backup:
             "groups": {name: len(group) for name, group in groups.items()},
             "build": build_config(model),
             "callbacks": [callback_state(callback, f"callback-{i}", arrays) for i, callback in enumerate(self.own)],
-            "history": history_state(self.history),
+            "history": history_state(self.history, arrays),
             "reporter": reporter,
         }
         write_whole(self.path, state, arrays)
-        ended = time.monotonic()
-        run.state.backup_seconds = ended - began
-        run.state.backup_due = ended + (ended - began) / LARGEST_SHARE
+        if not self.is_written:
+            self.is_written = True
+            remove_oldest(os.path.dirname(os.path.dirname(self.path)), self.path)
 
 
 def write_whole(path: str, state: dict[str, Any], arrays: dict[str, Any]) -> None:
@@ -176,6 +185,18 @@ def write_whole(path: str, state: dict[str, Any], arrays: dict[str, Any]) -> Non
         if os.path.exists(temporary):
             os.remove(temporary)
         raise
+
+
+def remove_oldest(folder: str, latest: str) -> None:
+    """Makes room for backups of later fits. Each begins where the one before it ended, so that the first are missed least."""
+    paths = [os.path.join(folder, name, "state") for name in os.listdir(folder) if name.startswith("fit-")]
+    sizes = {path: os.path.getsize(path) for path in paths if os.path.exists(path)}
+    for path in sorted(sizes, key=os.path.getmtime):
+        if sum(sizes.values()) <= LARGEST_TOTAL:
+            return
+        if path != latest:
+            os.remove(path)
+            del sizes[path]
 
 
 def read_whole(path: str) -> dict[str, Any]:
@@ -221,14 +242,18 @@ def optimizers_of(model: Any) -> dict[str, Any]:
 
 
 def variables_of(model: Any) -> dict[str, list[Any]]:
+    """Those of the model, and of each optimizer that has trained it."""
     groups = {"model": list(model.variables)}
-    groups.update({name: list(optimizer.variables) for name, optimizer in optimizers_of(model).items()})
+    for name, optimizer in optimizers_of(model).items():
+        if optimizer.built:
+            groups[name] = list(optimizer.variables)
     return groups
 
 
-def is_built(model: Any) -> bool:
+def is_built(model: Any, groups: dict[str, list[Any]]) -> bool:
+    optimizers = optimizers_of(model)
     return all(layer.built for layer in model._flatten_layers()) and all(
-        optimizer.built for optimizer in optimizers_of(model).values()
+        optimizers[name].built for name in groups if name in optimizers
     )
 
 
@@ -243,7 +268,7 @@ def build_config(model: Any) -> Any:
         return None
 
 
-def build(model: Any, config: Any) -> None:
+def build(model: Any, config: Any, has_optimizer: bool) -> None:
     """Makes the variables that the first batch would make, as far as that is possible without one."""
     from keras.src.saving import serialization_lib
 
@@ -253,13 +278,23 @@ def build(model: Any, config: Any) -> None:
         except Exception:  # noqa: BLE001  as above
             return
     optimizer = getattr(model, "optimizer", None)
-    if optimizer is not None and not optimizer.built and all(layer.built for layer in model._flatten_layers()):
+    if not has_optimizer or optimizer is None or optimizer.built:
+        return
+    if all(layer.built for layer in model._flatten_layers()):
         optimizer.build(model.trainable_variables)
 
 
+def build_for_batch(model: Any, batches: Any) -> None:
+    """What is asked of a model after its training, such as the names of its metrics, is made by a batch as well."""
+    try:
+        model._symbolic_build(iterator=batches)
+    except Exception:  # noqa: BLE001  a model or a metric of the script's own need not know its shapes
+        return
+
+
 def without_unbuilt_optimizers(model: Any, groups: dict[str, list[Any]]) -> dict[str, list[Any]]:
-    unbuilt = [name for name, optimizer in optimizers_of(model).items() if not optimizer.built]
-    return {name: group for name, group in groups.items() if name not in unbuilt}
+    optimizers = optimizers_of(model)
+    return {name: group for name, group in groups.items() if name not in optimizers or optimizers[name].built}
 
 
 def find_misfit(model: Any, groups: dict[str, list[Any]]) -> str | None:
@@ -287,22 +322,37 @@ def assign(model: Any, groups: dict[str, list[Any]]) -> None:
 # --- Callbacks and history
 
 
-def history_state(history: Any) -> Any:
+def history_state(history: Any, arrays: dict[str, Any]) -> Any:
+    """What `fit` returns; a metric may give an array at each epoch."""
     if history is None:
         return None
-    return {"epoch": [int(epoch) for epoch in history.epoch], "history": to_plain(dict(history.history))}
+    plain: dict[str, Any] = {}
+    lists: dict[str, int] = {}
+    for name, values in history.history.items():
+        if is_list_of_arrays(values):
+            arrays.update({f"history.{name}/{i}": value for i, value in enumerate(values)})
+            lists[name] = len(values)
+        else:
+            plain[name] = to_plain(values)
+    return {"epoch": to_plain(history.epoch), "order": list(history.history), "plain": plain, "lists": lists}
+
+
+def restore_history(history: Any, state: Any, stored: dict[str, Any]) -> None:
+    if history is None or state is None:
+        return
+    history.epoch = state["epoch"]
+    history.history.clear()
+    for name in state["order"]:
+        arrays = [stored[f"history.{name}/{i}"] for i in range(state["lists"].get(name, 0))]
+        history.history[name] = state["plain"].get(name, arrays)
 
 
 def callback_state(callback: Any, prefix: str, arrays: dict[str, Any]) -> dict[str, Any]:
     """Counters, best values and best weights, such as `EarlyStopping` has. Texts are settings and paths, not state."""
     plain: dict[str, Any] = {}
     lists: dict[str, int] = {}
-    for name, value in vars(callback).items():
-        if name in KERAS_OWN:
-            continue
-        if isinstance(value, list) and value and all(isinstance(part, numpy.ndarray) for part in value):
-            if any(part.dtype.kind not in "biufcV" for part in value):
-                continue
+    for name, value in attributes_of(callback).items():
+        if is_list_of_arrays(value):
             arrays.update({f"{prefix}.{name}/{i}": part for i, part in enumerate(value)})
             lists[name] = len(value)
             continue
@@ -313,6 +363,16 @@ def callback_state(callback: Any, prefix: str, arrays: dict[str, Any]) -> dict[s
         except (TypeError, ValueError):
             continue
     return {"class": class_name(callback), "plain": plain, "lists": lists}
+
+
+def attributes_of(callback: Any) -> dict[str, Any]:
+    """Its own, and lists and dictionaries of its class, which it may fill as well."""
+    found: dict[str, Any] = {}
+    for kind in reversed(type(callback).__mro__):
+        if not kind.__module__.startswith("keras."):
+            found.update({name: value for name, value in vars(kind).items() if isinstance(value, (list, dict))})
+    found.update(vars(callback))
+    return {name: value for name, value in found.items() if name not in KERAS_OWN and not name.startswith("__")}
 
 
 def restore_callbacks(callbacks: list[Any], states: list[dict[str, Any]], stored: dict[str, Any]) -> None:
@@ -329,7 +389,7 @@ def restore_callbacks(callbacks: list[Any], states: list[dict[str, Any]], stored
 
 @harmless
 def restore_attribute(callback: Any, name: str, value: Any) -> None:
-    current = vars(callback).get(name)
+    current = getattr(callback, name, None)
     # Others may hold the same list or dictionary.
     if isinstance(current, list) and isinstance(value, list):
         current[:] = value
@@ -338,6 +398,14 @@ def restore_attribute(callback: Any, name: str, value: Any) -> None:
         current.update(value)
     elif is_plain(current):
         setattr(callback, name, value)
+
+
+def is_list_of_arrays(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(part, numpy.ndarray) and part.dtype.kind in "biufcV" for part in value)
+    )
 
 
 def class_name(callback: Any) -> str:

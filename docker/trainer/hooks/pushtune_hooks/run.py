@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from typing import Any
 
 from . import events, seeds
 
@@ -24,6 +25,8 @@ class State:
     # What all fits and all savings of models have taken.
     fit_seconds: float = 0.0
     saving_seconds: float = 0.0
+    # The last fit's model and the path for it, when it is to be saved at the end of the script only.
+    unsaved: tuple[Any, str] | None = None
 
 
 state = State()
