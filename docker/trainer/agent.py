@@ -53,6 +53,7 @@ def serve(runs: str, agent: str) -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     children = Children()
     trainer = Trainer(children, Warm(children, folder))
+    trainer.warm.start_as_before()
     while True:
         for request in sorted((folder / "requests").iterdir()):
             if not request.name.startswith("."):
