@@ -56,6 +56,7 @@ def serve(runs: str, agent: str) -> int:
     children = Children()
     trainer = Trainer(children, Warm(children, folder))
     temporary = causes.TemporaryFolders()
+    trainer.warm.start_as_before()
     while True:
         for request in sorted((folder / "requests").iterdir()):
             if not request.name.startswith("."):

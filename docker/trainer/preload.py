@@ -39,6 +39,7 @@ HARMLESS_CALLS = tuple(
     "tf.get_logger tf.config. tf.compat.v1.logging. tf.keras.utils.set_random_seed keras.utils.set_random_seed "
     "torch.manual_seed matplotlib.use mpl.use get_ipython.run_line_magic get_ipython".split()
 )
+PLAIN_DECORATORS = {"property", "staticmethod", "classmethod", "abstractmethod", "dataclass", "setter"}
 ENVIRON = ("os.environ", "environ")
 # A script of which more than this is its own modules is read no further.
 MOST_FILES = 200
@@ -220,11 +221,11 @@ def changes_by_call(call: ast.Call) -> Iterator[Tuple[str, Optional[ast.expr], O
 def is_harmless(node: ast.AST) -> bool:
     """Whether running it leaves everything as it was that an import could depend on."""
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-        parts = [*node.decorator_list, *node.args.defaults, *(value for value in node.args.kw_defaults if value)]
-        return all(is_harmless(part) for part in parts)
+        parts = [*node.args.defaults, *(value for value in node.args.kw_defaults if value)]
+        return has_plain_decorators(node) and all(is_harmless(part) for part in parts)
     if isinstance(node, ast.ClassDef):
-        parts = [*node.bases, *(keyword.value for keyword in node.keywords), *node.decorator_list, *node.body]
-        return all(is_harmless(part) for part in parts)
+        parts = [*node.bases, *(keyword.value for keyword in node.keywords), *node.body]
+        return has_plain_decorators(node) and all(is_harmless(part) for part in parts)
     for part in ast.walk(node):
         if isinstance(part, (ast.Import, ast.ImportFrom, ast.Await, ast.Raise, ast.Global)):
             return False
@@ -233,6 +234,11 @@ def is_harmless(node: ast.AST) -> bool:
         if isinstance(part, (ast.Attribute, ast.Subscript)) and not isinstance(part.ctx, ast.Load):
             return False
     return True
+
+
+def has_plain_decorators(node: Any) -> bool:
+    """Any other than Python's own is a call of what is not known."""
+    return all(dotted(decorator).rpartition(".")[2] in PLAIN_DECORATORS for decorator in node.decorator_list)
 
 
 def is_harmless_call(call: ast.Call) -> bool:

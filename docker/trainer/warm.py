@@ -182,16 +182,29 @@ class Warm:
         self.tell(interpreter)
         return interpreter
 
-    def tell(self, interpreter: Optional[Interpreter]) -> None:
+    def tell(self, interpreter: Interpreter, is_kept: bool = True) -> None:
+        """Writes down what is kept, and how it was made, for the next start of the container."""
         content: Dict[str, Any] = {"agent": os.getpid()}
-        if interpreter is not None:
+        if is_kept:
             content["interpreter"] = interpreter.pid
             content["modules"] = interpreter.plan.modules
             if interpreter.ready is not None:
                 content["importSeconds"] = round(interpreter.seconds, 3)
+        content["key"] = interpreter.key
         temporary = self.folder / "warm.json.new"
         temporary.write_text(json.dumps(content), encoding="utf-8")
         os.replace(temporary, self.folder / "warm.json")
+
+    def start_as_before(self) -> None:
+        """Warms what was last warm in this container: its next run will most probably be of the same script."""
+        if self.way == "cold" or sys.version_info < OLDEST_PYTHON:
+            return
+        try:
+            key = json.loads((self.folder / "warm.json").read_text(encoding="utf-8"))["key"]
+            steps, variables = json.loads(key)
+            self.interpreter = self.start(key, Plan(steps), variables)
+        except (OSError, ValueError, TypeError, KeyError):
+            pass  # There was none, or the file is no longer what it was.
 
     def is_alive(self) -> bool:
         self.children.reap()
@@ -241,4 +254,4 @@ class Warm:
         os.close(interpreter.requests)
         os.close(interpreter.replies)
         self.interpreter = None
-        self.tell(None)
+        self.tell(interpreter, is_kept=False)

@@ -80,6 +80,17 @@ def preload(steps):
     return missing.names, put, ends
 
 
+def set_oom_score(text):
+    """How soon the kernel ends this process when memory is short. Returns what it was."""
+    try:
+        with open("/proc/self/oom_score_adj", "r+") as file:
+            before = file.read()
+            file.write(text)
+            return before
+    except OSError:
+        return None
+
+
 def send(message):
     os.write(REPLIES, json.dumps(message).encode() + b"\n")
 
@@ -131,8 +142,10 @@ def fork_run():
     return True
 
 
-def become(run, put):
+def become(run, put, oom_score):
     """Makes this process what it would be at the script's first line. Returns path and source of the script."""
+    if oom_score is not None:
+        set_oom_score(oom_score)
     send({"pid": os.getpid()})
     os.close(REQUESTS)
     os.close(REPLIES)
@@ -218,6 +231,8 @@ def wait_for_run():
     gc.collect()
     # What is never collected is never written to either, and so stays shared with the forks.
     gc.freeze()
+    # Before a training it is rather this process that is to be ended, which can be made again.
+    oom_score = set_oom_score("1000")
     send({"ready": True, "ends": ends, "threads": _thread._count(), "jax": "jax" in sys.modules})
     while True:
         request = receive()
@@ -226,7 +241,7 @@ def wait_for_run():
         if name is not None:
             send({"refused": "the script has a file called %s, as a module that is loaded" % name})
         elif not request["fork"] or fork_run():
-            return become(request, put)
+            return become(request, put, oom_score)
 
 
 def without_this_file(trace):

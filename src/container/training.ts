@@ -4,6 +4,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { secondsToEndEpoch } from '../pipeline/prune-grace.js';
 import type { TrainingResult } from '../pipeline/run.js';
 import { type EndReason, endReasons, failureKinds } from '../pipeline/training-end.js';
 import { containerOwner } from './folders.js';
@@ -57,7 +58,7 @@ export interface TrainingListener {
   shouldPrune(events: string): Promise<boolean>;
 }
 
-/** How often a script is started at the most, when its container dies under it. */
+/** How often a script is started at the most, when its container dies under it before it gets an epoch further. */
 const maximumStarts = 3;
 
 const pollMilliseconds = 100;
@@ -108,9 +109,7 @@ export async function followTraining(
     if (poll % pollsPerStopCheck === 0 && (await listener.shouldStop())) await stopTraining(folders, request.run);
     if (poll % pollsPerPruneCheck === 0) {
       const size = await eventsSize(folders, request.run);
-      if (size > judged && (await listener.shouldPrune(await readEvents(folders, request.run)))) {
-        await writeGuarded(folders.runs, `${request.run}/prune`, '');
-      }
+      if (size > judged) await pruneIfAsked(folders, request.run, listener);
       judged = size;
     }
     await delay(pollMilliseconds, undefined, { signal });
@@ -192,6 +191,13 @@ export async function withdrawTraining(folders: TrainingFolders, run: string): P
     // A run whose folder is gone or was made a link can't be trained either.
     if (!(error instanceof UnsafeFileError) && (error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   });
+}
+
+/** The hooks end the training at its epoch's end, and the agent when that takes too long. */
+async function pruneIfAsked(folders: TrainingFolders, run: string, listener: TrainingListener): Promise<void> {
+  const events = await readEvents(folders, run);
+  if (!(await listener.shouldPrune(events))) return;
+  await writeGuarded(folders.runs, `${run}/prune`, JSON.stringify({ graceSeconds: secondsToEndEpoch(events) }));
 }
 
 async function readResult(folders: TrainingFolders, run: string): Promise<TrainingEnd | undefined> {

@@ -138,6 +138,34 @@ test('a script that is not worth its remaining epochs ends as pruned, with all o
   assert.doesNotMatch(processes(), /sleep 986/);
 });
 
+test('a training that is given up ends by itself in time, whatever its exit code', async () => {
+  const script = [
+    'import os, signal, sys, time',
+    'signal.signal(signal.SIGTERM, lambda *_: print("SIGTERM"))',
+    'open("ready", "w").close()',
+    'while not os.path.exists(os.environ["PUSHTUNE_PRUNE"]): time.sleep(0.01)',
+    'time.sleep(0.2)',
+    'print("epoch ended")',
+    'sys.exit(3)',
+  ].join('\n');
+  await request('r1', script);
+  await appears(join(run('r1'), 'workspace', 'ready'));
+  await writeFile(join(run('r1'), 'prune'), '');
+  const { exitCode, reason } = await resultOf('r1');
+  assert.deepEqual({ exitCode, reason }, { exitCode: 3, reason: 'pruned' });
+  assert.equal(await readFile(join(run('r1'), 'log'), 'utf8'), 'epoch ended\n');
+});
+
+test('what was given up before its container died is not trained again', async () => {
+  await request('r1', 'import time\nopen("ready", "w").close()\ntime.sleep(600)\n');
+  await appears(join(run('r1'), 'workspace', 'ready'));
+  await container.kill();
+  await writeFile(join(run('r1'), 'prune'), '');
+  await container.start();
+  const { reason, starts } = await resultOf('r1');
+  assert.deepEqual({ reason, starts }, { reason: 'pruned', starts: 1 });
+});
+
 test('a training that takes too long ends as a timeout', async () => {
   await request('r1', 'import time\ntime.sleep(600)\n', { timeoutSeconds: 0.3 });
   assert.equal((await resultOf('r1')).reason, 'timeout');

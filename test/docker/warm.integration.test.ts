@@ -179,6 +179,7 @@ const surroundings = [
   'print(sorted(name for name in os.environ if name.startswith("PUSHTUNE_")))',
   'print(os.environ["PUSHTUNE_PROCESS"] == str(os.getpid()))',
   'print([(number, signal.getsignal(number)) for number in sorted(signal.valid_signals())])',
+  'print(open("/proc/self/oom_score_adj").read())',
   'print(signal.pthread_sigmask(signal.SIG_BLOCK, []), os.umask(0o22), os.nice(0), resource.getrlimit(7))',
   'print(sorted(os.listdir("/proc/self/fd")), os.open("/dev/null", os.O_RDONLY))',
   'print(os.readlink("/proc/self/fd/0"), os.get_inheritable(1), os.get_inheritable(2))',
@@ -435,6 +436,25 @@ test('an agent that is killed takes its training with it; it goes on, as often a
   const { exitCode, starts } = await resultOf(agent, 'killed');
   assert.deepEqual({ exitCode, starts }, { exitCode: 0, starts: 4 });
   assert.equal(await logOf(agent, 'killed'), 'epoch 1\nepoch 2\nepoch 3\nepoch 4\n');
+});
+
+test('a container that is started again warms what was warm before', async () => {
+  const agent = await start();
+  await installMarker(agent, 'plotly');
+  const script = 'import plotly\nprint("ok")\n';
+  await train(agent, { 'train.py': script }, withMarkers);
+  await agent.container.restart({ t: 0 });
+  while ((await marks(agent, 'plotly')).length < 2) await delay(20);
+  const { warm, log } = await train(agent, { 'train.py': script }, withMarkers);
+  assert.deepEqual([warm, log], ['fork', 'ok\n']);
+  assert.equal((await marks(agent, 'plotly')).length, 2);
+});
+
+test('an interpreter that waits is what the kernel ends first when memory is short', async () => {
+  await train(forking, { 'train.py': 'import numpy\n' });
+  const { interpreter } = await kept(forking);
+  const score = execFileSync('docker', ['exec', forking.container.id, 'cat', `/proc/${interpreter}/oom_score_adj`]);
+  assert.equal(score.toString(), '1000\n');
 });
 
 test('old names that were met ahead are told in every run', async () => {
