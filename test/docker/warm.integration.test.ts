@@ -179,7 +179,6 @@ const surroundings = [
   'print(sorted(name for name in os.environ if name.startswith("PUSHTUNE_")))',
   'print(os.environ["PUSHTUNE_PROCESS"] == str(os.getpid()))',
   'print([(number, signal.getsignal(number)) for number in sorted(signal.valid_signals())])',
-  'print(open("/proc/self/oom_score_adj").read())',
   'print(signal.pthread_sigmask(signal.SIG_BLOCK, []), os.umask(0o22), os.nice(0), resource.getrlimit(7))',
   'print(sorted(os.listdir("/proc/self/fd")), os.open("/dev/null", os.O_RDONLY))',
   'print(os.readlink("/proc/self/fd/0"), os.get_inheritable(1), os.get_inheritable(2))',

@@ -62,7 +62,8 @@ export async function measureLoop({
     const clone = mkdtempSync(join(tmpdir(), 'pushtune-bench-'));
     execFileSync('git', ['clone', '--quiet', server.remote, clone]);
     const container = first.build?.container ?? '';
-    return { cycles, image: first.build?.image ?? '', clone, idleMemory: await measureIdle(server, container) };
+    const idleMemory = interpreter === 'cold' ? {} : await measureIdle(server, container);
+    return { cycles, image: first.build?.image ?? '', clone, idleMemory };
   } finally {
     await server.close();
   }
