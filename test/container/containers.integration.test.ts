@@ -88,7 +88,7 @@ describe('a training container', () => {
         ...Object.fromEntries(places.map((path) => [path, `write(${JSON.stringify(path)})`])),
         ...Object.fromEntries(writable.map((path) => [path, `write(os.path.expanduser(${JSON.stringify(path)}))`])),
         // What anybody may write to in the image is read-only as well.
-        root: 'bool(os.statvfs("/").f_flag & os.ST_RDONLY)',
+        closed: '[bool(os.statvfs(path).f_flag & os.ST_RDONLY) for path in ("/", "/opt/pushtune/trainer")]',
         home: 'os.path.expanduser("~")',
         user: '__import__("getpass").getuser()',
         runs: 'pathlib.Path("/tmp/x").write_text("#!/bin/sh\\necho yes") and os.chmod("/tmp/x", 0o700) or subprocess.check_output("/tmp/x").decode().strip()',
@@ -98,7 +98,10 @@ describe('a training container', () => {
     for (const place of places) assert.match(String(answers[place]), /Error/, place);
     for (const place of writable) assert.equal(answers[place], 'x', place);
     assert.match(String(answers['/workspace/x']), /Read-only file system/);
-    assert.deepEqual([answers.home, answers.user, answers.runs, answers.root], ['/tmp/home', 'pushtune', 'yes', true]);
+    assert.deepEqual(
+      [answers.home, answers.user, answers.runs, answers.closed],
+      ['/tmp/home', 'pushtune', 'yes', [true, true]],
+    );
   });
 
   it('holds no socket of the engine, no git and nothing of the server’s environment', async () => {
