@@ -23,7 +23,7 @@ const fine = 'print("val_accuracy: 0.9")\n';
 const failures: Readonly<Record<string, Failure>> = {
   'out of memory': {
     files: {
-      'train.py': 'blocks = []\nwhile True:\n  blocks.append(b"x" * (8 << 20))\n',
+      'train.py': 'blocks = []\nfor _ in range(128):\n  blocks.append(b"x" * (8 << 20))\n',
       '.pushtune.yml': 'environment: {memory: 128m}\n',
     },
     stage: 'train',
@@ -31,7 +31,7 @@ const failures: Readonly<Record<string, Failure>> = {
     subject: /train failed/,
   },
   'too much output': {
-    files: { 'train.py': 'while True:\n  print("x" * 1000)\n', '.pushtune.yml': '' },
+    files: { 'train.py': 'for _ in range(100000):\n  print("x" * 1000)\n', '.pushtune.yml': '' },
     stage: 'train',
     reason: /^train\.py printed more than 1 MiB \(training\.output in the server's configuration\)/,
     subject: /train failed/,
