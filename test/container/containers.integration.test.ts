@@ -74,12 +74,21 @@ describe('a training container', () => {
   });
 
   it('can be written to where that is needed, and nowhere else', async () => {
-    const places = ['/', '/etc/passwd', '/usr/local/bin/python3', '/opt/pushtune/trainer/agent.py', '/root/x', '/x'];
+    const places = [
+      '/',
+      '/etc/passwd',
+      '/usr/local/bin/python3',
+      '/opt/pushtune/trainer/agent.py',
+      '/root/x',
+      '/workspace/x',
+    ];
     const writable = ['~/x', '/tmp/x', '/var/tmp/x', '/run/x', '/dev/shm/x', '~/.keras/x', '~/.cache/x', 'x'];
     const training = await host.train(
       asking({
         ...Object.fromEntries(places.map((path) => [path, `write(${JSON.stringify(path)})`])),
         ...Object.fromEntries(writable.map((path) => [path, `write(os.path.expanduser(${JSON.stringify(path)}))`])),
+        // What anybody may write to in the image is read-only as well.
+        closed: '[bool(os.statvfs(path).f_flag & os.ST_RDONLY) for path in ("/", "/opt/pushtune/trainer")]',
         home: 'os.path.expanduser("~")',
         user: '__import__("getpass").getuser()',
         runs: 'pathlib.Path("/tmp/x").write_text("#!/bin/sh\\necho yes") and os.chmod("/tmp/x", 0o700) or subprocess.check_output("/tmp/x").decode().strip()',
@@ -88,7 +97,11 @@ describe('a training container', () => {
     const answers = printed(training);
     for (const place of places) assert.match(String(answers[place]), /Error/, place);
     for (const place of writable) assert.equal(answers[place], 'x', place);
-    assert.deepEqual([answers.home, answers.user, answers.runs], ['/tmp/home', 'pushtune', 'yes']);
+    assert.match(String(answers['/workspace/x']), /Read-only file system/);
+    assert.deepEqual(
+      [answers.home, answers.user, answers.runs, answers.closed],
+      ['/tmp/home', 'pushtune', 'yes', [true, true]],
+    );
   });
 
   it('holds no socket of the engine, no git and nothing of the server’s environment', async () => {

@@ -1,5 +1,5 @@
 /** Trainings in real containers, made and followed as the workers do it, without a server around them. */
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import Docker from 'dockerode';
@@ -147,8 +147,4 @@ export function printed(training: Training): Readonly<Record<string, unknown>> {
   } catch (cause) {
     throw new Error(`the script printed no JSON: ${training.log}${JSON.stringify(training.end)}`, { cause });
   }
-}
-
-export function resultOf(training: Training): unknown {
-  return JSON.parse(readFileSync(join(training.folder, 'result.json'), 'utf8'));
 }
