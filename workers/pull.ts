@@ -1,7 +1,15 @@
 /** pull: brings the mirror up to date, makes sure that the commit still leads the branch, and writes the run's files. */
 import { join } from 'node:path';
 import { giveToContainer, makeContainerFolder, removeFolder, repositoryFolders } from '../src/container/folders.js';
-import { checkOut, ensureMirror, fetchBranch, isAncestor, type Mirror, readSources } from '../src/git/mirror.js';
+import {
+  checkOut,
+  ensureMirror,
+  fetchBranch,
+  isAncestor,
+  type Mirror,
+  readSources,
+  resolveCommit,
+} from '../src/git/mirror.js';
 import { belongsToStudy, type Run } from '../src/pipeline/run.js';
 import { newStudy } from '../src/pipeline/study.js';
 import { RepositoryConfigError } from '../src/repository-config.js';
@@ -14,7 +22,10 @@ import { startHeadRun, supersedeStudy } from './supersede.js';
 export async function pull(context: WorkerContext, run: Run): Promise<StageOutcome> {
   const mirror = await mirrorOf(context, run.repository);
   await ensureMirror(mirror);
-  const head = await fetchBranch(mirror, run.branch);
+  // The bot's own commit was made here and pushed a moment ago. Whether a person has pushed since is told by the webhook,
+  // and by the next push of the bot's.
+  const isOwn = belongsToStudy(run) && (await resolveCommit(mirror, run.sha)) !== undefined;
+  const head = isOwn ? run.sha : await fetchBranch(mirror, run.branch);
   if (head !== run.sha) return movedOn(context, mirror, run, head);
   if (!belongsToStudy(run)) await beginStudy(context, mirror, run);
   await writeFiles(context, mirror, run);

@@ -48,9 +48,18 @@ export async function tune(context: WorkerContext, run: Run): Promise<StageOutco
     recordRun({ ...current, ...found }, run, project.values),
   );
   if (!isNewestRun(study, run.id)) return measured(run, 'the study has gone on since');
-  await keepBest(context, run, study);
+  // The next trial need not wait for the files of this one.
+  const [outcome] = await Promise.all([
+    settle({ context, mirror, run, study, project }),
+    keepBest(context, run, study),
+  ]);
+  return outcome;
+}
+
+/** What follows from the run's result. */
+async function settle(stage: TuneStage): Promise<StageOutcome> {
+  const { study } = stage;
   if (study.state === 'paused') return { kind: 'hold' };
-  const stage = { context, mirror, run, study, project };
   // A push that was written down was decided on; a worker that died after that is not to decide again.
   if (study.pending !== undefined) return carryOut(stage, study.pending);
 

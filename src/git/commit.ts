@@ -80,22 +80,22 @@ export const refusals: readonly RegExp[] = [
  * Brings the commit to the remote's branch: fast-forward only, and only from the parent that it was made on. Called
  * again after a crash it finds out by the remote's head how far it came.
  *
+ * The lease makes git look at the head in the same exchange in which it pushes: a person who pushes, or rewinds the
+ * branch, can't come between. It forces nothing, since the commit lies upon what it expects.
+ *
  * @throws {GitError} when the remote can't be reached: worth another try
  */
 export async function pushCommit(
   mirror: Mirror,
   push: { readonly sha: string; readonly parent: string; readonly branch: string },
 ): Promise<PushOutcome> {
-  const head = await remoteHead(mirror, push.branch);
-  if (head === push.sha) return { kind: 'pushed' };
-  if (head !== push.parent) return { kind: 'moved', head };
   const git = await remoteGit(mirror.path, mirror.credentials, mirror.scratch);
+  const ref = `refs/heads/${push.branch}`;
   try {
-    await git.raw(['push', '--quiet', mirror.url, `${push.sha}:refs/heads/${push.branch}`]);
+    await git.raw(['push', '--quiet', `--force-with-lease=${ref}:${push.parent}`, mirror.url, `${push.sha}:${ref}`]);
     return { kind: 'pushed' };
   } catch (error) {
     const failure = gitError(`pushing to ${push.branch} of ${mirror.url} failed`, error);
-    // A person may have pushed between the look at the head and our push: then the rejection is theirs.
     const now = await remoteHead(mirror, push.branch);
     if (now === push.sha) return { kind: 'pushed' };
     if (now !== push.parent) return { kind: 'moved', head: now };
