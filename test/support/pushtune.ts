@@ -48,10 +48,12 @@ export interface TestServer {
  *
  * @param settings laid over the test's configuration
  * @param processes `shared` runs it inside of the test; `own` as the command line does, so that it can be killed
+ * @param environment on top of the test's, of a server with a process of its own; its `DOCKER_HOST` is the test's too
  */
 export async function startPushtune(
   settings: Readonly<Record<string, unknown>> = {},
   processes: 'shared' | 'own' = 'shared',
+  environment: Readonly<Record<string, string>> = {},
 ): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'pushtune-test-'));
   // Containers run as another user and mount folders below this one.
@@ -74,9 +76,10 @@ export async function startPushtune(
   writeFileSync(configFile, stringify(written));
   const log = pino({ level: process.env.PUSHTUNE_TEST_LOG ?? 'silent' });
   const open = (): Promise<RunningProcess> =>
-    processes === 'shared' ? start(config, log) : spawnServer(config, configFile);
+    processes === 'shared' ? start(config, log) : spawnServer(config, configFile, environment);
   let running = await open();
-  const docker = new Docker();
+  const host = environment.DOCKER_HOST;
+  const docker = new Docker(host === undefined ? {} : { socketPath: host.replace('unix://', '') });
 
   function git(...parameters: string[]): string {
     run(clone, 'git', 'fetch', '--quiet', 'origin');
@@ -162,9 +165,13 @@ function isSpawned(server: RunningProcess): server is SpawnedServer {
 }
 
 /** The server as `npm start` runs it. */
-async function spawnServer(config: Config, configFile: string): Promise<SpawnedServer> {
+async function spawnServer(
+  config: Config,
+  configFile: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<SpawnedServer> {
   const child = spawn(process.execPath, ['--import', 'tsx', join(packageRoot(), 'src', 'cli.ts'), 'start'], {
-    env: { ...process.env, PUSHTUNE_CONFIG: configFile },
+    env: { ...process.env, ...environment, PUSHTUNE_CONFIG: configFile },
     stdio: 'ignore',
   });
   const ended = new Promise((resolve) => child.once('exit', resolve));
