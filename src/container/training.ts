@@ -2,6 +2,8 @@
  * One training in a container: asked for and followed through files, so that a worker that dies loses nothing and the
  * one that follows goes on where it stopped.
  */
+import { watch } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { secondsToEndEpoch } from '../pipeline/prune-grace.js';
@@ -62,6 +64,8 @@ export interface TrainingListener {
 const maximumStarts = 3;
 
 const pollMilliseconds = 100;
+/** What the agent writes last. */
+const resultFile = 'result.json';
 /** `shouldStop` asks Redis, which need not be asked at every look at the log. */
 const pollsPerStopCheck = 10;
 /** Epochs that are shorter than this are not worth being saved one by one. */
@@ -99,20 +103,55 @@ export async function followTraining(
   signal: AbortSignal,
 ): Promise<TrainingEnd> {
   await requestTraining(folders, request);
+  const result = awaitFile(join(folders.runs, request.run), resultFile);
+  try {
+    return await follow(folders, request.run, from, listener, signal, result.isThere);
+  } finally {
+    result.close();
+  }
+}
+
+async function follow(
+  folders: TrainingFolders,
+  run: string,
+  from: number,
+  listener: TrainingListener,
+  signal: AbortSignal,
+  isThere: Promise<void>,
+): Promise<TrainingEnd> {
   let offset = from;
   let judged = -1;
+  let isAwaited = true;
   for (let poll = 0; ; poll += 1) {
-    const end = await readResult(folders, request.run);
+    const end = await readResult(folders, run);
     // The log is read after the result was looked for: the agent writes the result last, so nothing is missing then.
-    offset = await forwardLog(folders, request.run, offset, listener);
+    offset = await forwardLog(folders, run, offset, listener);
     if (end !== undefined) return end;
-    if (poll % pollsPerStopCheck === 0 && (await listener.shouldStop())) await stopTraining(folders, request.run);
+    if (poll % pollsPerStopCheck === 0 && (await listener.shouldStop())) await stopTraining(folders, run);
     if (poll % pollsPerPruneCheck === 0) {
-      const size = await eventsSize(folders, request.run);
-      if (size > judged) await pruneIfAsked(folders, request.run, listener);
+      const size = await eventsSize(folders, run);
+      if (size > judged) await pruneIfAsked(folders, run, listener);
       judged = size;
     }
-    await delay(pollMilliseconds, undefined, { signal });
+    const pause = delay(pollMilliseconds, undefined, { signal });
+    await (isAwaited ? Promise.race([pause, isThere.then(() => (isAwaited = false))]) : pause);
+  }
+}
+
+/** Tells at once when a file is put into a folder; where the system can't tell, the next look finds it all the same. */
+function awaitFile(folder: string, name: string): { readonly isThere: Promise<void>; close(): void } {
+  try {
+    let put = (): void => {};
+    const isThere = new Promise<void>((resolve) => {
+      put = resolve;
+    });
+    const watcher = watch(folder, { persistent: false }, (_event, changed) => {
+      if (changed === name) put();
+    });
+    watcher.on('error', () => undefined);
+    return { isThere, close: () => watcher.close() };
+  } catch {
+    return { isThere: new Promise(() => {}), close: () => {} };
   }
 }
 
@@ -201,7 +240,7 @@ async function pruneIfAsked(folders: TrainingFolders, run: string, listener: Tra
 }
 
 async function readResult(folders: TrainingFolders, run: string): Promise<TrainingEnd | undefined> {
-  const bytes = await readGuarded(folders.runs, `${run}/result.json`, 0, largestResult);
+  const bytes = await readGuarded(folders.runs, `${run}/${resultFile}`, 0, largestResult);
   if (bytes === undefined) return undefined;
   const { exitCode, signal, seconds, reason, starts, cause } = resultSchema.parse(JSON.parse(bytes.toString('utf8')));
   return {

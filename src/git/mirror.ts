@@ -2,8 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import pLimit from 'p-limit';
-import { type GitCredentials, gitError, localGit, remoteGit } from './client.js';
+import { type GitCredentials, GitError, gitError, localGit, localGitWithInput, remoteGit } from './client.js';
 import { isSource, mostSources } from './source-paths.js';
 
 export interface Mirror {
@@ -120,25 +119,33 @@ export async function checkOut(mirror: Mirror, sha: string, directory: string): 
 /** The commit's files that can hold code or parameters: path → bytes. */
 export async function readSources(mirror: Mirror, sha: string): Promise<ReadonlyMap<string, Uint8Array>> {
   const listing = await localGit(mirror.path).raw(['ls-tree', '-r', '-z', '--long', sha]);
-  const paths = listing
+  const sources = listing
     .split('\0')
-    .map((line) => /^100\d{3} blob [0-9a-f]+\s+(\d+)\t(.*)$/s.exec(line))
-    .flatMap((match) => (match?.[2] !== undefined && isSource(match[2], Number(match[1])) ? [match[2]] : []))
-    .sort((a, b) => a.split('/').length - b.split('/').length)
+    .map((line) => /^100\d{3} blob ([0-9a-f]+)\s+(\d+)\t(.*)$/s.exec(line) ?? [])
+    .flatMap(([, blob = '', size, path = '']) => (isSource(path, Number(size)) ? [{ path, blob }] : []))
+    .sort((a, b) => a.path.split('/').length - b.path.split('/').length)
     .slice(0, mostSources);
-  const limit = pLimit(8);
-  const files = await Promise.all(
-    paths.map((path) => limit(async () => [path, await readFileAt(mirror, sha, path)] as const)),
+  const contents = await readBlobs(
+    mirror,
+    sources.map(({ blob }) => blob),
   );
-  return new Map(files);
+  return new Map(sources.map(({ path }, i) => [path, contents[i] ?? new Uint8Array()]));
 }
 
-async function readFileAt(mirror: Mirror, sha: string, path: string): Promise<Uint8Array> {
-  try {
-    return await localGit(mirror.path).showBuffer([`${sha}:${path}`]);
-  } catch (error) {
-    throw gitError(`reading ${path} at ${sha} failed`, error);
-  }
+/** The contents of blobs, in one process of git. @throws {GitError} when one of them is not there */
+async function readBlobs(mirror: Mirror, blobs: readonly string[]): Promise<readonly Uint8Array[]> {
+  if (blobs.length === 0) return [];
+  const output = await localGitWithInput(mirror.path, ['cat-file', '--batch'], `${blobs.join('\n')}\n`);
+  let from = 0;
+  return blobs.map((blob) => {
+    const end = output.indexOf('\n', from);
+    const header = output.subarray(from, end).toString('latin1');
+    const size = Number(/^[0-9a-f]+ blob (\d+)$/.exec(header)?.[1] ?? Number.NaN);
+    if (Number.isNaN(size))
+      throw new GitError(`reading the blob ${blob} in ${mirror.path} failed: git says "${header}"`);
+    from = end + 1 + size + 1;
+    return output.subarray(end + 1, end + 1 + size);
+  });
 }
 
 async function exists(path: string): Promise<boolean> {
