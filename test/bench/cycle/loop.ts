@@ -1,95 +1,107 @@
-/** A study of the sample CNN through Pushtune, measured from push to next push. */
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+/** A study of the sample CNN through a whole Pushtune: real git, Redis, Docker and TensorFlow. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type Docker from 'dockerode';
-import { z } from 'zod';
-import { agentFolder } from '../../../src/container/containers.js';
+import type { ContainerLimits } from '../../../src/container/containers.js';
 import { packageRoot } from '../../../src/package-root.js';
-import type { Values } from '../../../src/tuning/space.js';
-import { repository, startPushtune, type TestServer, until, untilEnded } from '../../support/pushtune.js';
+import type { Run } from '../../../src/pipeline/run.js';
+import type { Study } from '../../../src/pipeline/study.js';
+import type { Parameter, Values } from '../../../src/tuning/space.js';
+import { startPushtune, type TestServer, until, untilEnded } from '../../support/pushtune.js';
+import { type ProcessMemory, readMemory } from './memory.js';
 
+/** From the moment in which a push is accepted to the bot's next push. */
 export interface Cycle {
   readonly trial: number;
-  readonly sha: string;
+  /** The commit's `train.py`: the same text is the same work. */
+  readonly script: string;
   readonly values: Values;
-  /** Seconds from the moment in which the push was recorded to the one in which the next was. */
-  readonly seconds: number;
-  /** Seconds that the script ran. */
+  readonly metric: number | undefined;
+  /** Seconds. */
+  readonly cycle: number;
+  /** Seconds that the script's process ran. */
   readonly training: number;
 }
 
 export interface Loop {
   readonly cycles: readonly Cycle[];
+  /** Seconds of the first push, whose run makes the container and has the frameworks imported. */
+  readonly start: number;
   readonly image: string;
-  /** A copy of the study's repository, which outlives the server. */
-  readonly clone: string;
-  /** Bytes of the agent and of the interpreter that has imported TensorFlow, shared pages divided among those who share. */
-  readonly idleMemory: Readonly<Record<string, number>>;
+  readonly limits: ContainerLimits;
+  readonly parameters: readonly Parameter[];
+  /** The container's processes between two trainings. */
+  readonly idle: readonly ProcessMemory[];
 }
 
-/** @param options.interpreter `auto`, or `cold` for an interpreter that imports everything in each trial */
-export async function measureLoop({
-  trials,
-  interpreter,
-}: {
-  readonly trials: number;
-  readonly interpreter: 'auto' | 'cold';
-}): Promise<Loop> {
-  const server = await startPushtune({ study: { target: 1, budget: { trials } }, training: { interpreter } });
+/**
+ * Pushes the sample CNN, and lets the study go on for so many cycles. The suggestions follow from what is pushed and from
+ * the accuracies, so that two studies train the same values.
+ *
+ * @param interpreter as in the server's configuration: `cold` is a new one for each training
+ */
+export async function runLoop(cycles: number, interpreter: 'auto' | 'cold'): Promise<Loop> {
+  const server = await startPushtune({
+    // The run that follows the last cycle belongs to none, so the study has one trial more.
+    study: { target: 1, budget: { trials: cycles + 1, patience: cycles + 1 } },
+    training: { interpreter },
+  });
   try {
-    const script = readFileSync(join(packageRoot(), 'model', 'train.py'), 'utf8');
-    // The first runs make the container and warm its interpreter, which is no part of a cycle.
-    await untilEnded(server, await server.push({ 'train.py': script, '.pushtune.yml': 'metric: {target: 0}\n' }), 600);
-    const first = await untilEnded(server, await server.push({ '.pushtune.yml': 'pruning: off\n' }), 600);
-    const study = await until(
-      'the study ends',
-      async () => {
-        const found = await server.study(first.study);
-        return found.state !== 'running' && found;
-      },
-      900,
-    );
-    const runs = (await server.runs()).filter(({ study }) => study === first.study).sort((a, b) => a.trial - b.trial);
-    const cycles = runs.slice(0, -1).map((run, i): Cycle => {
-      // A run is recorded when its push has been accepted; the bot's next run right after its commit was pushed.
-      const seconds = (Date.parse(runs[i + 1]?.createdAt ?? '') - Date.parse(run.createdAt)) / 1000;
-      const { trial, sha, training } = run;
-      const values = study.trials.find(({ number }) => number === trial)?.values ?? {};
-      return { trial, sha, values, seconds, training: training?.seconds ?? Number.NaN };
-    });
-    const clone = mkdtempSync(join(tmpdir(), 'pushtune-bench-'));
-    execFileSync('git', ['clone', '--quiet', server.remote, clone]);
-    const container = first.build?.container ?? '';
-    const idleMemory = interpreter === 'cold' ? {} : await measureIdle(server, container);
-    return { cycles, image: first.build?.image ?? '', clone, idleMemory };
+    return await measure(server);
   } finally {
     await server.close();
   }
 }
 
-const warmFile = z.object({ agent: z.int(), interpreter: z.int().optional() });
-
-async function measureIdle({ config, docker }: TestServer, container: string): Promise<Record<string, number>> {
-  const file = join(agentFolder(config.data, repository, container), 'warm.json');
-  const { agent, interpreter } = warmFile.parse(JSON.parse(readFileSync(file, 'utf8')));
-  const found: Record<string, number> = { agent: await proportionalSize(docker, container, agent) };
-  if (interpreter !== undefined) found['warm interpreter'] = await proportionalSize(docker, container, interpreter);
-  return found;
+async function measure(server: TestServer): Promise<Loop> {
+  const script = readFileSync(join(packageRoot(), 'model', 'train.py'), 'utf8');
+  // Every trial is trained to its end, as it is on the other sides.
+  const settings = { '.pushtune.yml': 'pruning: off\n' };
+  const before = performance.now();
+  await untilSucceeded(server, await server.push({ 'train.py': onlyImports(script), ...settings }));
+  const start = (performance.now() - before) / 1000;
+  const first = await untilSucceeded(server, await server.push({ 'train.py': script, ...settings }));
+  const study = await until(
+    'the study ends',
+    async () => {
+      const current = await server.study(first.study);
+      return current.state !== 'running' && current;
+    },
+    900,
+  );
+  const runs = (await server.runs()).filter((run) => run.study === study.id).sort((a, b) => a.trial - b.trial);
+  const { build } = first;
+  if (build === undefined) throw new Error(`run ${first.id} has no build`);
+  return {
+    cycles: runs.slice(0, -1).map((run, i) => toCycle(server, study, run, runs[i + 1])),
+    start,
+    image: build.image,
+    limits: { ...server.config.training, gpus: 0 },
+    parameters: study.space?.parameters ?? [],
+    idle: await readMemory(build.container),
+  };
 }
 
-/** Bytes of a process of the container. */
-async function proportionalSize(docker: Docker, container: string, pid: number): Promise<number> {
-  const { Processes, Titles } = await docker.getContainer(container).top({ ps_args: '-eo pid,args' });
-  // The machine counts processes otherwise than the container, which says its own number second.
-  const column = Titles.indexOf('PID');
-  for (const process of Processes as string[][]) {
-    const outside = process[column] ?? '';
-    const inside = /^NSpid:.*\s(\d+)$/m.exec(readFileSync(`/proc/${outside}/status`, 'utf8'))?.[1];
-    if (Number(inside) !== pid) continue;
-    const size = /^Pss:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${outside}/smaps_rollup`, 'utf8'))?.[1];
-    return Number(size) * 1024;
-  }
-  throw new Error(`the container ${container} has no process ${pid}`);
+function toCycle(server: TestServer, study: Study, run: Run, next: Run | undefined): Cycle {
+  if (run.training === undefined || next === undefined) throw new Error(`trial ${run.trial} has not trained`);
+  return {
+    trial: run.trial,
+    script: server.git('show', `${run.sha}:train.py`),
+    values: study.trials.find(({ number }) => number === run.trial)?.values ?? {},
+    metric: run.metric?.value,
+    // A run is recorded when its push has been accepted; the bot's next run right after its commit was pushed.
+    cycle: (Date.parse(next.createdAt) - Date.parse(run.createdAt)) / 1000,
+    training: run.training.seconds,
+  };
+}
+
+/** A script that has the same modules imported and reaches the target, so that nothing follows it. */
+function onlyImports(script: string): string {
+  const imports = script.split('\n').filter((line) => /^(import|from) /.test(line));
+  return `${imports.join('\n')}\nprint("val_accuracy: 1.0")\n`;
+}
+
+async function untilSucceeded(server: TestServer, sha: string): Promise<Run> {
+  const run = await untilEnded(server, sha, 600);
+  if (run.state !== 'succeeded') throw new Error(`run ${run.number} ended as ${run.state}: ${run.reason ?? ''}`);
+  return run;
 }

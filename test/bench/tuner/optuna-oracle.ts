@@ -23,8 +23,6 @@ export interface Optuna {
 export interface FindOptunaOptions {
   /** Whether what is missing is installed; true by default. */
   readonly install?: boolean;
-  /** The samplers that are wanted; all by default. */
-  readonly wanted?: readonly OptunaSampler[];
   /** Takes a sentence for each thing that takes long or can't be had; standard error by default. */
   readonly say?: (sentence: string) => void;
 }
@@ -44,7 +42,6 @@ const run = promisify(execFile);
  */
 export async function findOptuna({
   install = true,
-  wanted = ['tpe', 'gp'],
   say = sayOnError,
 }: FindOptunaOptions = {}): Promise<Optuna | undefined> {
   const python = join(environment, 'bin', 'python');
@@ -57,7 +54,6 @@ export async function findOptuna({
   }
   const { stdout } = await run(python, ['-c', 'import importlib.metadata as m; print(m.version("optuna"))']);
   const samplers: OptunaSampler[] = ['tpe'];
-  if (!wanted.includes('gp')) return { python, version: stdout.trim(), samplers };
   try {
     await need(python, 'torch, scipy', ['torch', 'scipy'], install, say);
     samplers.push('gp');
