@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import type Docker from 'dockerode';
 import { addedSize, isBaseOfAnother, type LayeredImage } from '../pipeline/retention.js';
-import { repositoryFolders, scratchFolder, wheelsFolder } from './folders.js';
+import { removeFolder, repositoryFolders, scratchFolder, wheelsFolder } from './folders.js';
 import { moveOutGuarded } from './guarded-files.js';
 import { buildContainer, imageLabel } from './images.js';
 import { isLeftBehind, temporaryName } from './temporary.js';
@@ -70,12 +70,7 @@ export async function removeRunFolder(
   await mkdir(scratch, { recursive: true });
   const target = join(scratch, temporaryName('removed'));
   await moveOutGuarded(repositoryFolders(data, repository).runs, `${run}/${folder}`, target);
-  await removeTree(target);
-}
-
-/** Unlike Node's own, `rm` follows no link that is put into its way. */
-async function removeTree(path: string): Promise<void> {
-  await execute('rm', ['-rf', '--', path]);
+  await removeFolder(target);
 }
 
 /** Bytes on disk of the folders up to two levels below `root`, by their path relative to it. */
@@ -134,7 +129,7 @@ async function removeEntries(
   for (const name of names) {
     const details = await stat(join(folder, name)).catch(() => undefined);
     if (details === undefined || !isToGo(name, details.mtimeMs)) continue;
-    await removeTree(join(folder, name));
+    await removeFolder(join(folder, name));
     removed.push(name);
   }
   return removed;
