@@ -75,6 +75,20 @@ export async function localGitWithInput(
   return Buffer.concat(output);
 }
 
+/**
+ * As {@link localGit}, for commands that print nothing: simple-git waits for another 50 ms after those have ended, in
+ * case something were still to come.
+ *
+ * @throws {GitError} with git's own message
+ */
+export async function silentGit(
+  directory: string,
+  parameters: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<void> {
+  await localGitWithInput(directory, parameters, '', environment);
+}
+
 function localEnvironment(environment: Readonly<Record<string, string>>): Record<string, string> {
   return {
     ...pick(inherited),
@@ -85,7 +99,10 @@ function localEnvironment(environment: Readonly<Record<string, string>>): Record
   };
 }
 
-/** For fetch, push and ls-remote. `helpers` is a folder in which the password helper may be written. */
+/**
+ * For fetch, push and ls-remote, which are not to be quiet: simple-git waits for another 50 ms after commands that have
+ * printed nothing. `helpers` is a folder in which the password helper may be written.
+ */
 export async function remoteGit(directory: string, credentials: GitCredentials, helpers: string): Promise<SimpleGit> {
   return simpleGit({
     baseDir: directory,

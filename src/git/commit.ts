@@ -1,9 +1,9 @@
 /** Commits that the bot makes in the mirror, and their push. */
 import { randomUUID } from 'node:crypto';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Person } from '../pipeline/run.js';
-import { gitError, localGit, remoteGit } from './client.js';
+import { gitError, localGit, localGitWithInput, remoteGit, silentGit } from './client.js';
 import { type Mirror, remoteHead } from './mirror.js';
 
 export interface CommitRequest {
@@ -21,40 +21,53 @@ export interface CommitRequest {
  * @returns the new commit's SHA, or undefined when the files are as they were
  */
 export async function createCommit(mirror: Mirror, request: CommitRequest): Promise<string | undefined> {
-  const scratch = join(mirror.scratch, `commit-${randomUUID()}`);
-  await mkdir(scratch, { recursive: true });
+  const index = join(mirror.scratch, `commit-${randomUUID()}`);
+  await mkdir(mirror.scratch, { recursive: true });
   try {
-    return await commitIn(mirror, request, scratch);
+    return await commitIn(mirror, request, index);
   } catch (error) {
     throw gitError(`making a commit on ${request.parent} failed`, error);
   } finally {
-    await rm(scratch, { recursive: true, force: true });
+    await rm(index, { force: true });
   }
 }
 
-async function commitIn(mirror: Mirror, request: CommitRequest, scratch: string): Promise<string | undefined> {
-  // Git takes files away only where there is a working tree; this one is empty and never looked at.
-  const git = localGit(mirror.path, { GIT_INDEX_FILE: join(scratch, 'index'), GIT_WORK_TREE: scratch });
-  await git.raw(['read-tree', request.parent]);
-  for (const [path, bytes] of request.files) {
-    if (bytes === undefined) {
-      await git.raw(['update-index', '--force-remove', '--', path]);
-      continue;
-    }
-    const blobFile = join(scratch, 'blob');
-    await writeFile(blobFile, bytes);
-    const blob = (await git.raw(['hash-object', '-w', '--no-filters', blobFile])).trim();
-    const [mode = '100644'] = (await git.raw(['ls-files', '--stage', '--', path])).split(' ');
-    await git.raw(['update-index', '--add', '--cacheinfo', `${mode === '' ? '100644' : mode},${blob},${path}`]);
-  }
+async function commitIn(mirror: Mirror, request: CommitRequest, index: string): Promise<string | undefined> {
+  const environment = { GIT_INDEX_FILE: index };
+  const git = localGit(mirror.path, environment);
+  const [before, modes, blobs] = await Promise.all([
+    git.raw(['rev-parse', `${request.parent}^{tree}`]),
+    modesOf(mirror, request.parent, [...request.files.keys()]),
+    Promise.all([...request.files.values()].map((bytes) => bytes && writeBlob(mirror, bytes))),
+    silentGit(mirror.path, ['read-tree', request.parent], environment),
+  ]);
+  const entries = [...request.files.keys()].map((path, i) => {
+    const blob = blobs[i];
+    // Mode 0 takes the file away.
+    return blob === undefined
+      ? `0 ${'0'.repeat(request.parent.length)}\t${path}\0`
+      : `${modes.get(path) ?? '100644'} ${blob}\t${path}\0`;
+  });
+  await localGitWithInput(mirror.path, ['update-index', '-z', '--index-info'], entries.join(''), environment);
   const tree = (await git.raw(['write-tree'])).trim();
-  const before = (await git.raw(['rev-parse', `${request.parent}^{tree}`])).trim();
-  if (tree === before) return undefined;
-  const messageFile = join(scratch, 'message');
-  await writeFile(messageFile, request.message);
+  if (tree === before.trim()) return undefined;
   const identity = ['-c', `user.name=${request.author.name}`, '-c', `user.email=${request.author.email}`];
   // commit-tree takes the message as it is; `git commit` would fold the two empty lines before the trailers.
-  return (await git.raw([...identity, 'commit-tree', tree, '-p', request.parent, '-F', messageFile])).trim();
+  const commit = [...identity, 'commit-tree', tree, '-p', request.parent, '-F', '-'];
+  return (await localGitWithInput(mirror.path, commit, request.message)).toString('utf8').trim();
+}
+
+/** Path → mode of those of the files that the commit has. */
+async function modesOf(mirror: Mirror, sha: string, paths: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  if (paths.length === 0) return new Map();
+  const listing = await localGit(mirror.path).raw(['ls-tree', '-z', '--full-tree', sha, '--', ...paths]);
+  const lines = listing.split('\0').map((line) => /^(\d+) \S+ \S+\t(.*)$/s.exec(line));
+  return new Map(lines.flatMap((line) => (line?.[1] && line[2] ? [[line[2], line[1]] as const] : [])));
+}
+
+async function writeBlob(mirror: Mirror, bytes: Uint8Array): Promise<string> {
+  const blob = await localGitWithInput(mirror.path, ['hash-object', '-w', '--stdin'], bytes);
+  return blob.toString('utf8').trim();
 }
 
 /** What became of a push. */
@@ -92,7 +105,7 @@ export async function pushCommit(
   const git = await remoteGit(mirror.path, mirror.credentials, mirror.scratch);
   const ref = `refs/heads/${push.branch}`;
   try {
-    await git.raw(['push', '--quiet', `--force-with-lease=${ref}:${push.parent}`, mirror.url, `${push.sha}:${ref}`]);
+    await git.raw(['push', `--force-with-lease=${ref}:${push.parent}`, mirror.url, `${push.sha}:${ref}`]);
     return { kind: 'pushed' };
   } catch (error) {
     const failure = gitError(`pushing to ${push.branch} of ${mirror.url} failed`, error);

@@ -2,7 +2,15 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type GitCredentials, GitError, gitError, localGit, localGitWithInput, remoteGit } from './client.js';
+import {
+  type GitCredentials,
+  GitError,
+  gitError,
+  localGit,
+  localGitWithInput,
+  remoteGit,
+  silentGit,
+} from './client.js';
 import { isSource, mostSources } from './source-paths.js';
 
 export interface Mirror {
@@ -38,7 +46,7 @@ export async function fetchBranch(mirror: Mirror, branch: string): Promise<strin
     // The leading + follows a branch that a person rewrote; the mirror has nothing of its own to lose.
     await git.raw([
       'fetch',
-      '--quiet',
+      '--verbose',
       '--no-tags',
       '--no-write-fetch-head',
       '--no-recurse-submodules',
@@ -105,10 +113,10 @@ export async function checkOut(mirror: Mirror, sha: string, directory: string): 
   const index = join(mirror.scratch, `index-${randomUUID()}`);
   await mkdir(mirror.scratch, { recursive: true });
   await mkdir(directory, { recursive: true });
-  const git = localGit(mirror.path, { GIT_INDEX_FILE: index, GIT_WORK_TREE: directory });
+  const environment = { GIT_INDEX_FILE: index, GIT_WORK_TREE: directory };
   try {
-    await git.raw(['read-tree', sha]);
-    await git.raw(['checkout-index', '--all', '--force']);
+    await silentGit(mirror.path, ['read-tree', sha], environment);
+    await silentGit(mirror.path, ['checkout-index', '--all', '--force'], environment);
   } catch (error) {
     throw gitError(`writing the files of ${sha} failed`, error);
   } finally {

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Person } from '../pipeline/run.js';
-import { type GitError, gitError, localGit, localGitWithInput, remoteGit } from './client.js';
+import { type GitError, gitError, localGit, localGitWithInput, remoteGit, silentGit } from './client.js';
 import { refusals } from './commit.js';
 import { type Mirror, resolveCommit } from './mirror.js';
 
@@ -128,7 +128,7 @@ function inTurn<T>(mirror: Mirror, work: () => Promise<T>): Promise<T> {
 
 async function fetchNow(mirror: Mirror): Promise<string | undefined> {
   const git = await remoteGit(mirror.path, mirror.credentials, mirror.scratch);
-  const options = ['--quiet', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'];
+  const options = ['--verbose', '--no-tags', '--no-write-fetch-head', '--no-recurse-submodules'];
   try {
     // The leading + follows notes that somebody rewrote; the mirror has none of its own to lose.
     await git.raw(['fetch', ...options, mirror.url, `+${notesRef}:${notesRef}`]);
@@ -136,7 +136,7 @@ async function fetchNow(mirror: Mirror): Promise<string | undefined> {
     if (!String(error).includes("couldn't find remote ref")) {
       throw gitError(`fetching ${notesRef} from ${mirror.url} failed`, error);
     }
-    await localGit(mirror.path).raw(['update-ref', '-d', notesRef]);
+    await silentGit(mirror.path, ['update-ref', '-d', notesRef]);
   }
   return resolveCommit(mirror, notesRef);
 }
@@ -145,11 +145,11 @@ async function fetchNow(mirror: Mirror): Promise<string | undefined> {
 async function tryPush(mirror: Mirror, sha: string): Promise<GitError | undefined> {
   try {
     const git = await remoteGit(mirror.path, mirror.credentials, mirror.scratch);
-    await git.raw(['push', '--quiet', mirror.url, `${sha}:${notesRef}`]);
+    await git.raw(['push', mirror.url, `${sha}:${notesRef}`]);
   } catch (error) {
     return gitError(`pushing to ${notesRef} of ${mirror.url} failed`, error);
   }
-  await localGit(mirror.path).raw(['update-ref', notesRef, sha]);
+  await silentGit(mirror.path, ['update-ref', notesRef, sha]);
   return undefined;
 }
 
@@ -224,13 +224,14 @@ async function commitNotes(
 ): Promise<string | undefined> {
   const index = join(mirror.scratch, `notes-${randomUUID()}`);
   await mkdir(mirror.scratch, { recursive: true });
-  const git = localGit(mirror.path, { GIT_INDEX_FILE: index });
+  const environment = { GIT_INDEX_FILE: index };
+  const git = localGit(mirror.path, environment);
   try {
     const updates = await changedEntries(mirror, base, changes);
     if (updates.length === 0) return undefined;
-    if (base !== undefined) await git.raw(['read-tree', base]);
+    if (base !== undefined) await silentGit(mirror.path, ['read-tree', base], environment);
     const lines = updates.map(({ path, blob }) => `100644 blob ${blob}\t${path}\n`).join('');
-    await localGitWithInput(mirror.path, ['update-index', '--index-info'], lines, { GIT_INDEX_FILE: index });
+    await localGitWithInput(mirror.path, ['update-index', '--index-info'], lines, environment);
     const tree = (await git.raw(['write-tree'])).trim();
     const identity = ['-c', `user.name=${author.name}`, '-c', `user.email=${author.email}`];
     const parent = base === undefined ? [] : ['-p', base];
