@@ -7,6 +7,7 @@ import {
   encode,
   isScale,
   type Parameter,
+  type ParameterValue,
   type SearchSpace,
   type Values,
 } from './space.js';
@@ -28,8 +29,11 @@ export function toPoint(space: SearchSpace, values: Values): Point {
 }
 
 export function toValues(space: SearchSpace, position: ArrayLike<number>): Values {
-  const all = space.parameters.map((parameter, i) => [parameter.name, decode(parameter, position[i] ?? inactive)]);
-  return activeValues(space, Object.fromEntries(all));
+  const values: Record<string, ParameterValue> = {};
+  for (const [i, parameter] of space.parameters.entries()) {
+    values[parameter.name] = decode(parameter, position[i] ?? inactive);
+  }
+  return activeValues(space, values);
 }
 
 /** All positions of a parameter with at most so many values; undefined for one with more. */

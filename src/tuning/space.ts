@@ -46,18 +46,16 @@ export interface SearchSpace {
 
 export type Values = Readonly<Record<string, ParameterValue>>;
 
-/** The values without those of parameters that mean nothing beside the others. */
+/** The values without those of parameters that mean nothing beside the others. Called some thousand times a suggestion. */
 export function activeValues(space: SearchSpace, values: Values): Values {
-  const active = space.parameters.filter(({ when }) => {
+  const active: Record<string, ParameterValue> = {};
+  for (const { name, when } of space.parameters) {
+    const value = values[name];
     const condition = when === undefined ? undefined : values[when.parameter];
-    return when === undefined || typeof condition !== 'number' || condition >= when.atLeast;
-  });
-  return Object.fromEntries(
-    active.flatMap(({ name }) => {
-      const value = values[name];
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
+    const isActive = when === undefined || typeof condition !== 'number' || condition >= when.atLeast;
+    if (isActive && value !== undefined) active[name] = value;
+  }
+  return active;
 }
 
 /** Whether a network with these values can be built, as far as the constraints of the space tell. */
@@ -136,11 +134,17 @@ function interval({ type, low, high, log, step }: FloatParameter | IntParameter)
   return [log === true ? Math.max(low - half, low / 2) : low - half, high + half];
 }
 
-/** Choices on a scale from the smallest on, others as they are. */
+/** Choices on a scale from the smallest on, others as they are. They are sorted once. */
 function inOrder(choices: readonly ParameterValue[]): readonly ParameterValue[] {
-  if (choices.some((choice) => magnitude(choice) === undefined)) return choices;
-  return choices.toSorted((a, b) => (magnitude(a) ?? 0) - (magnitude(b) ?? 0));
+  const known = ordered.get(choices);
+  if (known !== undefined) return known;
+  const isOrdered = choices.every((choice) => magnitude(choice) !== undefined);
+  const sorted = isOrdered ? choices.toSorted((a, b) => (magnitude(a) ?? 0) - (magnitude(b) ?? 0)) : choices;
+  ordered.set(choices, sorted);
+  return sorted;
 }
+
+const ordered = new WeakMap<readonly ParameterValue[], readonly ParameterValue[]>();
 
 /** A number, or the sum of the numbers in a tuple. */
 function magnitude(value: ParameterValue): number | undefined {
