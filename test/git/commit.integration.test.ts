@@ -80,6 +80,15 @@ describe("the bot's commit", () => {
     assert.equal(await createCommit(mirror, { parent, files: never, message, author }), undefined);
   });
 
+  it('changes a file of any name', async () => {
+    const path = 'a folder/ü "x"\t\n.py';
+    parent = remote.commit({ [path]: 'x = 1\n' });
+    await fetchBranch(mirror, 'main');
+    const sha = (await commit({ [path]: 'x = 2\n' })) ?? '';
+    await pushCommit(mirror, { sha, parent, branch: 'main' });
+    assert.equal(remote.git('diff', '-z', '--name-only', parent, sha), `${path}\0`);
+  });
+
   it('is pushed once, however often it is tried', async () => {
     const sha = (await commit({ 'train.py': 'x = 2\n' })) ?? '';
     await pushCommit(mirror, { sha, parent, branch: 'main' });
