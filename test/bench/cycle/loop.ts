@@ -34,8 +34,8 @@ export interface Loop {
 }
 
 /**
- * Pushes the sample CNN, and lets the study go on for so many cycles. The suggestions follow from what is pushed and from
- * the accuracies, so that two studies train the same values.
+ * Pushes the sample CNN, and lets the study go on for so many cycles. What is suggested depends on the seconds of the
+ * trials before, so that no two studies train the same.
  *
  * @param interpreter as in the server's configuration: `cold` is a new one for each training
  */
