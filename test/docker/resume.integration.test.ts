@@ -27,6 +27,8 @@ after(async () => {
 /** Data, and a callback that kills the process when an epoch begins, once; each epoch that is begun is written down. */
 const beginning = [
   'import json, os, signal, keras, numpy as np',
+  // After every epoch, however short it is here.
+  'from pushtune_hooks import resume; resume.LARGEST_SHARE = 1e9',
   'keras.utils.set_random_seed(3)',
   'x = np.random.rand(96, 5).astype("float32"); y = np.random.randint(0, 3, 96)',
   'def note(**said):',
@@ -42,6 +44,21 @@ const beginning = [
   '  model = keras.Sequential([*layers, keras.layers.Dense(8), keras.layers.Dropout(0.2), keras.layers.Dense(3, activation="softmax")])',
   '  model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])',
   '  return model',
+];
+
+/** A model with a training step and an optimizer of its own, both of which nobody but a batch can build. */
+const ownTraining = [
+  'import tensorflow as tf',
+  'class Own(keras.Model):',
+  '  def __init__(self):',
+  '    super().__init__()',
+  '    self.dense = keras.layers.Dense(3, activation="softmax")',
+  '  def call(self, inputs): return self.dense(inputs["x"])',
+  '  def train_step(self, batch):',
+  '    with tf.GradientTape() as tape:',
+  '      loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(batch[1], self(batch[0], training=True)))',
+  '    self.inner.apply_gradients(zip(tape.gradient(loss, self.trainable_variables), self.trainable_variables))',
+  '    return {"loss": loss, "each": tf.ones(2)}',
 ];
 
 interface Note {
@@ -93,7 +110,7 @@ test('a fit that was killed goes on at its epoch; one that had ended is not trai
     'history = second.fit(x, y, epochs=2, verbose=0, callbacks=[Kill("third")])',
     'note(third=history.epoch)',
     // All backups together take no more than this; the fit that is written last stays.
-    'from pushtune_hooks import resume; resume.LARGEST_TOTAL = 1; resume.run.state.backup_due = 0',
+    'resume.LARGEST_TOTAL = 1',
     'classifier().fit(x, y, epochs=1, verbose=0)',
     'note(backups=[os.path.exists(os.environ["PUSHTUNE_CHECKPOINT"] + f"/fit-{n}/state") for n in (1, 2, 3, 4)])',
   ]);
@@ -150,17 +167,7 @@ test('a fit that was killed goes on at its epoch; one that had ended is not trai
 test('killed in the middle of a backup: models of every kind go on from the one before', async () => {
   const script = await prepareScript(agent, 'mid-backup', [
     ...beginning,
-    'import tensorflow as tf',
-    'class Own(keras.Model):',
-    '  def __init__(self):',
-    '    super().__init__()',
-    '    self.dense = keras.layers.Dense(3, activation="softmax")',
-    '  def call(self, inputs): return self.dense(inputs["x"])',
-    '  def train_step(self, batch):',
-    '    with tf.GradientTape() as tape:',
-    '      loss = tf.reduce_mean(keras.losses.sparse_categorical_crossentropy(batch[1], self(batch[0], training=True)))',
-    '    self.inner.apply_gradients(zip(tape.gradient(loss, self.trainable_variables), self.trainable_variables))',
-    '    return {"loss": loss, "each": tf.ones(2)}',
+    ...ownTraining,
     'data = tf.data.Dataset.from_tensor_slices(({"x": x}, y)).batch(32)',
     'own = Own(); own.inner = keras.optimizers.Adam()',
     'own.compile(jit_compile=False)',
@@ -179,8 +186,6 @@ test('killed in the middle of a backup: models of every kind go on from the one 
     '      open("killed", "w").close(); os.kill(os.getpid(), signal.SIGKILL)',
     '  replace(source, target)',
     'os.replace = replace_or_die',
-    // Backups are as frequent as here when epochs take longer.
-    'from pushtune_hooks import resume; resume.LARGEST_SHARE = 1e9',
     'for name, model, given in [("own", own, dict(x=data)), ("half", half, dict(x=x[:, :5], y=x[:, :3])),',
     '    ("compiled", compiled, dict(x=batches(), steps_per_epoch=4)), ("last", classifier(), dict(x=x, y=y))]:',
     '  history = model.fit(**given, epochs=5, verbose=0, callbacks=[Kill(name)])',
@@ -217,10 +222,14 @@ test('a backup that is broken or of another model is put aside; a script’s own
     '  model = classifier(keras.Input((5,)))',
     '  model.fit(x, y, epochs=2, verbose=0, callbacks=[Kill(label), *own])',
     '  note(label=label, weights=float(model.get_weights()[0].sum()))',
+    ...ownTraining,
+    'own = Own(); own.inner = keras.optimizers.Adam(); own.compile()',
+    'history = own.fit(tf.data.Dataset.from_tensor_slices(({"x": x}, y)).batch(32), epochs=4, verbose=0, callbacks=[Kill("inner", 2)])',
+    'note(steps=int(own.inner.iterations), losses=len(history.history["loss"]))',
   ]);
   const first = await script.start({ UNITS: '4' });
-  assert.equal(first.code, 0, first.stderr);
-  assert.deepEqual((await readdir(join(script.folder, 'checkpoint'))).sort(), ['fit-1', 'fit-2', 'fit-4']);
+  assert.equal(first.code, -9, first.stderr);
+  assert.deepEqual((await readdir(join(script.folder, 'checkpoint'))).sort(), ['fit-1', 'fit-2', 'fit-4', 'fit-5']);
   await access(join(script.folder, 'workspace', 'own'));
   const path = join(script.folder, 'checkpoint', 'fit-1', 'state');
   const content = await readFile(path);
@@ -234,6 +243,9 @@ test('a backup that is broken or of another model is put aside; a script’s own
   assert.deepEqual(begun(notes, 'other'), [0, 1, 0, 1]);
   assert.deepEqual(begun(notes, 'own'), [0, 1]);
   assert.deepEqual(begun(notes, 'whole'), [0, 1]);
+  assert.deepEqual(begun(notes, 'inner'), [0, 1, 2, 2, 3]);
+  // Four epochs of three batches but one, after which its optimizer was there to be restored.
+  assert.deepEqual([said(notes, 'steps'), said(notes, 'losses')], [[11], [4]]);
   const weights = said(notes, 'weights');
   assert.deepEqual(weights.slice(2), weights.slice(0, 2));
   assert.match(stderr, /^pushtune: the backup of fit 1 can't be used .*checksum is wrong.*$/m);

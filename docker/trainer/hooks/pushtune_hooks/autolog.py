@@ -142,7 +142,7 @@ def reporter_class(callback: type) -> type:
             if self.backup is not None:
                 self.model._initial_epoch = None
                 if self.rows:
-                    self.backup.save_end(self.model, self.rows[-1]["epoch"], self.kept(logs), seconds)
+                    self.backup.save_if_due(self.model, self.rows[-1]["epoch"], self.kept(logs), is_over=True)
             keep_artifacts(self.model, self.rows, self.fit)
             self.fit = None
 
@@ -156,6 +156,8 @@ def reporter_class(callback: type) -> type:
 
 
 def next_fit() -> int:
+    if run.state.fits == 0:
+        run.state.training_since = time.monotonic()
     run.state.fits += 1
     return run.state.fits
 

@@ -22,8 +22,9 @@ import numpy
 from . import run
 from .events import harmless, say
 
-# A backup may take this share of the training. The sample CNN's takes 3 ms, so that it is made after each epoch of
-# 0.1 s; a model of 1 GB, which takes seconds, is backed up about once a minute. A kill loses no more than that.
+# Backups may take this share of the time since the first fit began. The sample CNN's takes 2 ms, so that it is made after
+# each epoch of 0.1 s; a model of 1 GB, whose backup takes about 2 s, is backed up about once a minute. A kill loses no
+# more than that.
 LARGEST_SHARE = 0.03
 # Bytes of all backups of a run. A script may call `fit` in a loop; fits without a backup are trained again.
 LARGEST_TOTAL = 4 * 1024**3
@@ -116,31 +117,24 @@ class Backup:
         model.reset_metrics()
 
     @harmless
-    def save_if_due(self, model: Any, epoch: int, reporter: dict[str, Any]) -> None:
+    def save_if_due(self, model: Any, epoch: int, reporter: dict[str, Any], is_over: bool = False) -> None:
         """
         :param epoch: number of epochs that are done, counted from the first that the script asked for
         :param reporter: what `restore` shall return
+        :param is_over: the fit has ended
         """
-        if time.monotonic() >= run.state.backup_due:
-            self.save(model, epoch, reporter)
-
-    @harmless
-    def save_end(self, model: Any, epoch: int, reporter: dict[str, Any], seconds: float) -> None:
-        """The end of a fit that was long enough to pay for it, so that what follows does not cost it."""
-        if seconds * LARGEST_SHARE >= run.state.backup_seconds:
-            self.save(model, epoch, reporter, is_over=True)
+        # Of a fit that goes on and has no batch yet, the backup before is as good.
+        if self.pending is None and is_due():
+            self.save(model, epoch, reporter, is_over)
 
     def save(self, model: Any, epoch: int, reporter: dict[str, Any], is_over: bool = False) -> None:
-        if self.pending is not None:
-            return  # No batch was trained, so that the backup before is as good.
         began = time.monotonic()
         try:
             self.write(model, epoch, reporter, is_over)
         finally:
             # One that fails, on a full disk for instance, has taken its time as well.
-            ended = time.monotonic()
-            run.state.backup_seconds = ended - began
-            run.state.backup_due = ended + (ended - began) / LARGEST_SHARE
+            run.state.last_backup_seconds = time.monotonic() - began
+            run.state.backups_seconds += run.state.last_backup_seconds
 
     def write(self, model: Any, epoch: int, reporter: dict[str, Any], is_over: bool) -> None:
         arrays: dict[str, Any] = {}
@@ -160,6 +154,11 @@ class Backup:
         if not self.is_written:
             self.is_written = True
             remove_oldest(os.path.dirname(os.path.dirname(self.path)), self.path)
+
+
+def is_due() -> bool:
+    allowed = LARGEST_SHARE * (time.monotonic() - run.state.training_since)
+    return run.state.backups_seconds + run.state.last_backup_seconds <= allowed
 
 
 def write_whole(path: str, state: dict[str, Any], arrays: dict[str, Any]) -> None:

@@ -19,9 +19,10 @@ class State:
     fits: int = 0
     # The worker has asked for the end of the training, and a fit has heard it.
     is_pruned: bool = False
-    # When the next backup may be made (seconds of `time.monotonic`), and what the last one took.
-    backup_due: float = 0.0
-    backup_seconds: float = 0.0
+    # When the first fit began (seconds of `time.monotonic`), and what all backups since and the last of them took.
+    training_since: float = 0.0
+    backups_seconds: float = 0.0
+    last_backup_seconds: float = 0.0
     # What all fits and all savings of models have taken.
     fit_seconds: float = 0.0
     saving_seconds: float = 0.0
