@@ -95,7 +95,7 @@ class Reader:
         self.folder = folder
         self.steps = steps
         self.seen: set[str] = set()
-        self.known = getattr(sys, "stdlib_module_names", frozenset())
+        self.known: frozenset[str] = getattr(sys, "stdlib_module_names", frozenset())
 
     def read_file(self, path: Path, module: Optional[str]) -> None:
         """:param module: the file's name as a module; None for the main script"""
@@ -220,6 +220,7 @@ def changes_by_call(call: ast.Call) -> Iterator[Tuple[str, Optional[ast.expr], O
 
 def is_harmless(node: ast.AST) -> bool:
     """Whether running it leaves everything as it was that an import could depend on."""
+    parts: List[ast.AST]
     if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
         parts = [*node.args.defaults, *(value for value in node.args.kw_defaults if value)]
         return has_plain_decorators(node) and all(is_harmless(part) for part in parts)
