@@ -9,13 +9,14 @@ import type { Untried } from './untried.js';
 export interface AcquisitionSearch {
   readonly space: SearchSpace;
   readonly untried: Untried;
-  /** The higher, the better; asked about points that can be trained, as they would be after rounding. */
+  /** The higher, the better; asked about legal points, as they are after rounding, tried or not. */
   acquisition(point: Point): number;
   /** Points near which the maximum may lie: the best trials. */
   readonly promising: readonly Point[];
 }
 
 interface Candidate {
+  readonly values: Values;
   readonly point: Point;
   readonly gain: number;
 }
@@ -50,19 +51,20 @@ export function searchAcquisition(search: AcquisitionSearch, random: Random): Va
   const starts: Candidate[] = [];
   for (const candidate of candidates) {
     if (starts.length === climbs) break;
-    if (starts.every(({ point }) => isApart(point, candidate.point))) starts.push(candidate);
+    const isElsewhere = starts.every(({ point }) => isApart(point, candidate.point));
+    // Asked last, and of few of them: it is not quick.
+    if (isElsewhere && search.untried.has(candidate.values)) starts.push(candidate);
   }
   const [first, ...others] = starts.map((start) => climb(search, start));
   if (first === undefined) return undefined;
-  return toValues(space, others.reduce((a, b) => (b.gain > a.gain ? b : a), first).point);
+  return others.reduce((a, b) => (b.gain > a.gain ? b : a), first).values;
 }
 
-function consider({ space, untried, acquisition }: AcquisitionSearch, position: Point): Candidate | undefined {
+function consider({ space, acquisition }: AcquisitionSearch, position: Point): Candidate | undefined {
   const values = toValues(space, position);
-  if (!untried.has(values)) return undefined;
   const point = toPoint(space, values);
   const gain = acquisition(point);
-  return Number.isNaN(gain) ? undefined : { point, gain };
+  return Number.isNaN(gain) ? undefined : { values, point, gain };
 }
 
 function moved(point: Point, random: Random): Point {
@@ -90,7 +92,8 @@ function climb(search: AcquisitionSearch, start: Candidate): Candidate {
 
   function better(position: Point): void {
     const candidate = consider(search, position);
-    if (candidate !== undefined && candidate.gain > best.gain + leastGain) best = candidate;
+    if (candidate === undefined || candidate.gain <= best.gain + leastGain) return;
+    if (search.untried.has(candidate.values)) best = candidate;
   }
 }
 
