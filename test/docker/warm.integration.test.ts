@@ -241,7 +241,7 @@ const fidelity: Readonly<Record<string, readonly string[]>> = {
     'print("end of script")',
   ],
   multiprocessing: [
-    'import numpy, multiprocessing, os',
+    'import joblib, multiprocessing, os',
     'def double(number): return 2 * number, os.getcwd(), __name__',
     'if __name__ == "__main__":',
     '  print(multiprocessing.process.ORIGINAL_DIR, multiprocessing.parent_process())',
