@@ -160,7 +160,7 @@ async function judge(
     .trimEnd()
     .split('\n')
     .slice(-shownLines);
-  const isTooLarge = ended.isTooLarge === true || (reason === 'exited' && sayTooLarge(lastLines));
+  const isTooLarge = ended.cause?.kind === 'out_of_memory' || (reason === 'exited' && sayTooLarge(lastLines));
   const training = isTooLarge ? { ...ended, isTooLarge } : ended;
   if (reason === 'exited' && (await hasTrainedWell(context, run))) {
     const how = explainEnd(scriptOf(run), end, limits);

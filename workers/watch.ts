@@ -8,7 +8,7 @@ import { type EngineEvent, followEngine, isEngineAway } from '../src/container/e
 import { addEventsOnce } from '../src/pipeline/run.js';
 import { listUnfinishedRuns, updateRun } from '../src/store/runs.js';
 import { now, type WorkerContext } from './context.js';
-import { lookAfter } from './look-after.js';
+import { lookAfter, trainingRuns } from './look-after.js';
 
 export interface ContainerWatch {
   /** Looks after every container now. Rejects when the engine does not answer. */
@@ -116,8 +116,7 @@ async function noteOutOfMemory(context: WorkerContext, container: string): Promi
   context.log.warn({ container }, 'a container ran out of memory');
   const text =
     'a process in the container was ended by the kernel: it needed more memory than environment.memory allows';
-  for (const run of await listUnfinishedRuns(redis)) {
-    if (run.build?.container !== container || run.stages.train.state !== 'running') continue;
+  for (const run of await trainingRuns(context, container)) {
     await updateRun(redis, run.id, (current) => addEventsOnce(current, now(), [{ text }]));
   }
 }

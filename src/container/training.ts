@@ -250,7 +250,6 @@ async function readResult(folders: TrainingFolders, run: string): Promise<Traini
     ...(typeof exitCode === 'number' ? { exitCode } : {}),
     ...(typeof signal === 'number' ? { signal } : {}),
     ...(cause ? { cause } : {}),
-    ...(cause?.kind === 'out_of_memory' ? { isTooLarge: true } : {}),
   };
 }
 

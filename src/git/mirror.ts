@@ -2,15 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type GitCredentials,
-  GitError,
-  gitError,
-  localGit,
-  localGitWithInput,
-  remoteGit,
-  silentGit,
-} from './client.js';
+import { readBlobs } from './blobs.js';
+import { type GitCredentials, GitError, gitError, localGit, remoteGit, silentGit } from './client.js';
 import { isSource, mostSources } from './source-paths.js';
 
 export interface Mirror {
@@ -134,26 +127,16 @@ export async function readSources(mirror: Mirror, sha: string): Promise<Readonly
     .sort((a, b) => a.path.split('/').length - b.path.split('/').length)
     .slice(0, mostSources);
   const contents = await readBlobs(
-    mirror,
+    mirror.path,
     sources.map(({ blob }) => blob),
   );
-  return new Map(sources.map(({ path }, i) => [path, contents[i] ?? new Uint8Array()]));
-}
-
-/** The contents of blobs, in one process of git. @throws {GitError} when one of them is not there */
-async function readBlobs(mirror: Mirror, blobs: readonly string[]): Promise<readonly Uint8Array[]> {
-  if (blobs.length === 0) return [];
-  const output = await localGitWithInput(mirror.path, ['cat-file', '--batch'], `${blobs.join('\n')}\n`);
-  let from = 0;
-  return blobs.map((blob) => {
-    const end = output.indexOf('\n', from);
-    const header = output.subarray(from, end).toString('latin1');
-    const size = Number(/^[0-9a-f]+ blob (\d+)$/.exec(header)?.[1] ?? Number.NaN);
-    if (Number.isNaN(size))
-      throw new GitError(`reading the blob ${blob} in ${mirror.path} failed: git says "${header}"`);
-    from = end + 1 + size + 1;
-    return output.subarray(end + 1, end + 1 + size);
-  });
+  return new Map(
+    sources.map(({ path, blob }) => {
+      const bytes = contents.get(blob);
+      if (bytes === undefined) throw new GitError(`reading ${path} at ${sha} failed: ${mirror.path} has no ${blob}`);
+      return [path, bytes];
+    }),
+  );
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Person } from '../pipeline/run.js';
+import { readBlobs } from './blobs.js';
 import { type GitError, gitError, localGit, localGitWithInput, remoteGit, silentGit } from './client.js';
 import { refusals } from './commit.js';
 import { type Mirror, resolveCommit } from './mirror.js';
@@ -75,7 +76,7 @@ export async function readNotes(
     const tip = await git.raw(['for-each-ref', '--format=%(objectname)', notesRef]);
     if (tip.trim() === '') return undefined;
     const entries = [...(await listNotes(directory, tip.trim(), environment)).values()];
-    const texts = await readBlobs(directory, entries, environment);
+    const texts = await readTexts(directory, entries, environment);
     return entries.flatMap(({ commit, blob }) => {
       const text = texts.get(blob);
       return text === undefined ? [] : [{ commit, text }];
@@ -187,7 +188,7 @@ async function listNotes(
 }
 
 /** Blob → its text, in one call of git. */
-async function readBlobs(
+async function readTexts(
   directory: string,
   entries: readonly NoteEntry[],
   environment: Readonly<Record<string, string>> = {},
@@ -199,18 +200,9 @@ async function readBlobs(
     sum += size;
     return true;
   });
-  if (wanted.length === 0) return texts;
-  const input = wanted.map(({ blob }) => `${blob}\n`).join('');
-  const output = await localGitWithInput(directory, ['cat-file', '--batch'], input, environment);
-  // For each object: `<name> blob <bytes>`, a line feed, the bytes and a line feed.
-  for (let offset = 0; offset < output.length; ) {
-    const end = output.indexOf('\n', offset);
-    const [blob = '', type, size] = output.subarray(offset, end).toString('latin1').split(' ');
-    offset = end + 1;
-    if (type !== 'blob') continue;
-    const bytes = output.subarray(offset, offset + Number(size));
+  const names = wanted.map(({ blob }) => blob);
+  for (const [blob, bytes] of await readBlobs(directory, names, environment)) {
     if (isUtf8(bytes)) texts.set(blob, bytes.toString('utf8'));
-    offset += bytes.length + 1;
   }
   return texts;
 }
@@ -253,7 +245,7 @@ async function changedEntries(
 ): Promise<readonly Pick<NoteEntry, 'path' | 'blob'>[]> {
   const known = base === undefined ? new Map<string, NoteEntry>() : await listNotes(mirror.path, base);
   const concerned = [...changes.keys()].flatMap((commit) => known.get(commit) ?? []);
-  const texts = await readBlobs(mirror.path, concerned);
+  const texts = await readTexts(mirror.path, concerned);
   const isSpread = known.size > mostInOneFolder;
   const updates: Pick<NoteEntry, 'path' | 'blob'>[] = [];
   for (const [commit, change] of changes) {
