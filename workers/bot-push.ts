@@ -3,12 +3,13 @@
  * after that worker finds what was written down, and in the remote's head how far it came.
  */
 import { createCommit, pushCommit } from '../src/git/commit.js';
-import type { Mirror } from '../src/git/mirror.js';
+import { fetchBranch, type Mirror } from '../src/git/mirror.js';
 import type { Run } from '../src/pipeline/run.js';
-import { lastCommit, type PendingPush, type Study } from '../src/pipeline/study.js';
+import { lastCommit, type PendingPush, pushed, type Study } from '../src/pipeline/study.js';
 import { EditRefusedError } from '../src/python/edit.js';
+import { inLock } from '../src/store/locks.js';
 import { rememberBotCommit } from '../src/store/runs.js';
-import { updateStudy } from '../src/store/studies.js';
+import { getStudy, updateStudy } from '../src/store/studies.js';
 import type { Values } from '../src/tuning/space.js';
 import { announcePushRefused } from './announce.js';
 import type { WorkerContext } from './context.js';
@@ -48,12 +49,28 @@ export async function preparePush(
 }
 
 /**
- * Pushes what was written down, unless an earlier worker has.
+ * Pushes what was written down, unless an earlier worker has. The tune stages of two runs may both come to it, that of
+ * the commit's own run and that of the run before.
  *
  * @returns undefined when the branch stands at the commit; the end of the run when a person pushed in the meantime
  * @throws {StageFailure} when the host refuses the push for good
  */
-export async function pushPending(
+export async function pushPending(stage: TuneStage, pending: PendingPush): Promise<StageOutcome | undefined> {
+  const { redis } = stage.context.store;
+  // Two pushes at once would get into each other's way at the host, which looks as if it refused one of them.
+  return inLock(redis, `push:${stage.study.id}`, async () => {
+    const current = await getStudy(redis, stage.study.id);
+    if (current?.state === 'superseded') return supersededBy(current.reason);
+    if (current?.pending?.sha !== pending.sha) return undefined;
+    const ended = await pushNow(stage, pending);
+    // The end of a study keeps it until all that belongs to the end is done.
+    if (ended === undefined && pending.purpose === 'trial')
+      await updateStudy(redis, current.id, (study) => pushed(study, pending.sha));
+    return ended;
+  });
+}
+
+async function pushNow(
   { context, mirror, run, study }: TuneStage,
   pending: PendingPush,
 ): Promise<StageOutcome | undefined> {
@@ -67,9 +84,15 @@ export async function pushPending(
     );
   }
   if (outcome.kind !== 'moved') return undefined;
-  if (outcome.head !== undefined) await startHeadRun(context, mirror, run, outcome.head);
-  const reason = `${outcome.head?.slice(0, 10) ?? 'nothing'} is now the head of ${study.branch}`;
+  const head = await fetchBranch(mirror, study.branch);
+  if (head !== undefined) await startHeadRun(context, mirror, run, head);
+  const reason = `${head?.slice(0, 10) ?? 'nothing'} is now the head of ${study.branch}`;
   await supersedeStudy(context, study.id, reason);
+  return supersededBy(reason);
+}
+
+/** How a run ends whose study ended by a person's push. */
+export function supersededBy(reason = 'a person pushed'): StageOutcome {
   return { kind: 'end', state: 'superseded', reason };
 }
 

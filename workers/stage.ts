@@ -19,6 +19,7 @@ import { getRun, updateRun } from '../src/store/runs.js';
 import { getStudy, updateStudy } from '../src/store/studies.js';
 import { announceFailure, announceStage } from './announce.js';
 import { now, type WorkerContext } from './context.js';
+import { endRunsOf } from './supersede.js';
 
 /** The stage can't succeed, however often it is tried. The message is for the person who pushed. */
 export class StageFailure extends Error {
@@ -152,6 +153,8 @@ async function fail(context: WorkerContext, stage: StageName, run: Run, cause: u
   if (!announced) await announceFailure(context, run, stage, error);
   if ((await getStudy(redis, run.study)) !== undefined) {
     await updateStudy(redis, run.study, (study) => endStudy(study, 'failed', now(), error));
+    // A trial trains already while its commit is pushed.
+    await endRunsOf(context, run.study, 'its study has failed', run.id);
     await queues.enqueueNotes(run.study);
   }
   const failed = await updateRun(redis, run.id, (current) => failStage(current, stage, now(), error, found));

@@ -12,7 +12,13 @@ export async function supersedeStudy(context: WorkerContext, study: string, reas
   const { redis } = context.store;
   await updateStudy(redis, study, (current) => endStudy(current, 'superseded', now(), reason));
   await context.store.queues.enqueueNotes(study);
-  const runs = (await listUnfinishedRuns(redis)).filter((run) => run.study === study);
+  await endRunsOf(context, study, reason);
+}
+
+/** Ends what the study still has to train, but for one of its runs, which ends by itself. */
+export async function endRunsOf(context: WorkerContext, study: string, reason: string, except?: string): Promise<void> {
+  const { redis } = context.store;
+  const runs = (await listUnfinishedRuns(redis)).filter((run) => run.study === study && run.id !== except);
   await Promise.all(
     runs.map((run) => updateRun(redis, run.id, (current) => endRun(current, 'superseded', now(), reason))),
   );

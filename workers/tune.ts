@@ -13,7 +13,9 @@ import {
   isNewestRun,
   isOpen,
   nextTrialNumber,
+  outstandingPush,
   type PendingPush,
+  pushed,
   suggestionSeed,
   toHistory,
   trialOnBranch,
@@ -23,7 +25,7 @@ import { newId } from '../src/store/start-run.js';
 import { getStudy, updateStudy } from '../src/store/studies.js';
 import { suggestInThread } from '../src/threads/suggestion.js';
 import { announceBudgetEnded, announceTargetReached } from './announce.js';
-import { preparePush, pushPending, type TuneStage } from './bot-push.js';
+import { preparePush, pushPending, supersededBy, type TuneStage } from './bot-push.js';
 import { mirrorOf, now, type WorkerContext } from './context.js';
 import { earlierTrialsOf } from './earlier-trials.js';
 import { keepBest } from './keep-best.js';
@@ -37,16 +39,20 @@ export async function tune(context: WorkerContext, run: Run): Promise<StageOutco
   const known = await getStudy(redis, run.study);
   if (known === undefined)
     throw new StageFailure(`the study ${run.study} is not in the store; push again to begin a new one`);
-  if (known.state === 'superseded')
-    return { kind: 'end', state: 'superseded', reason: known.reason ?? 'a person pushed' };
+  if (known.state === 'superseded') return supersededBy(known.reason);
   if (!isOpen(known)) return measured(run, known.reason);
 
   const inputShape = known.inputShape ?? run.training?.inputShape;
   const project = readProject(await readSources(mirror, known.baseSha), inputShape);
   const found = { space: project.space, ...(inputShape === undefined ? {} : { inputShape }) };
-  const study = await updateStudy(redis, known.id, (current) =>
+  const recorded = await updateStudy(redis, known.id, (current) =>
     recordRun({ ...current, ...found }, run, project.values),
   );
+  // The stage that started the newest run may have died before it had pushed that run's commit.
+  const outstanding = outstandingPush(recorded);
+  const ended = outstanding && (await pushPending({ context, mirror, run, study: recorded, project }, outstanding));
+  if (ended !== undefined) return ended;
+  const study = outstanding === undefined ? recorded : pushed(recorded, outstanding.sha);
   if (!isNewestRun(study, run.id)) return measured(run, 'the study has gone on since');
   // The next trial need not wait for the files of this one.
   const [outcome] = await Promise.all([
@@ -148,13 +154,13 @@ async function restoreBest(stage: TuneStage, reason: string): Promise<StageOutco
 /** Does what was written down, however far an earlier worker came with it. */
 async function carryOut(stage: TuneStage, pending: PendingPush): Promise<StageOutcome> {
   const { context, run, study } = stage;
-  const superseded = await pushPending(stage, pending);
-  if (superseded !== undefined) return superseded;
-  if (pending.purpose === 'restore') return endBelowTarget(stage, pending.reason ?? '', pending.sha);
-  // Whoever paused it in the meantime wants no further training; the push is done by then, and is found to be so.
+  if (pending.purpose === 'restore')
+    return (await pushPending(stage, pending)) ?? endBelowTarget(stage, pending.reason ?? '', pending.sha);
+  // Whoever paused it in the meantime wants no further training.
   if ((await getStudy(context.store.redis, study.id))?.state === 'paused') return { kind: 'hold' };
+  // The trial trains from the mirror's objects while its commit is on the way: a host far away takes a second for a push.
   await startTrial(context, run, study, pending);
-  return measured(run, `trial ${pending.trial} follows`);
+  return (await pushPending(stage, pending)) ?? measured(run, `trial ${pending.trial} follows`);
 }
 
 async function endBelowTarget(

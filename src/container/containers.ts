@@ -84,8 +84,8 @@ export async function ensureContainer(docker: Docker, request: ContainerRequest)
     await makeContainerFolder(folder);
   const before = await modifiedGuarded(agent, 'heartbeat');
   try {
-    await createIfMissing(docker, containerOptions(request, name, agent));
-    if (await startIfStopped(docker, name)) await untilFirstSign(docker, { name, agent, before, image: request.image });
+    if (await startOrCreate(docker, containerOptions(request, name, agent)))
+      await untilFirstSign(docker, { name, agent, before, image: request.image });
   } catch (error) {
     // What the engine refused to start, or what ended at once, is no crash that a restart could help.
     if (error instanceof ContainerError || statusOf(error) !== undefined) await removeContainer(docker, name);
@@ -231,12 +231,27 @@ export async function removeContainer(docker: Docker, name: string): Promise<voi
   await docker.getContainer(name).remove({ force: true, v: true }).catch(ignoreStatus(404));
 }
 
-async function createIfMissing(docker: Docker, options: Docker.ContainerCreateOptions): Promise<void> {
-  // 409: another stage was faster, or it is there from before.
-  await docker.createContainer(options).catch(ignoreStatus(409));
+/** Starts the container unless it runs, and makes it where it is not there. Returns whether it was started. */
+async function startOrCreate(
+  docker: Docker,
+  options: Docker.ContainerCreateOptions & { name: string },
+): Promise<boolean> {
+  try {
+    // Most often it runs: the engine says so ten times as fast as it refuses to make another one of the same name.
+    return await startIfStopped(docker, options.name);
+  } catch (error) {
+    if (statusOf(error) !== 404) throw error;
+    // 409: somebody else was faster.
+    await docker.createContainer(options).catch(ignoreStatus(409));
+    return startIfStopped(docker, options.name);
+  }
 }
 
-function containerOptions(request: ContainerRequest, name: string, agent: string): Docker.ContainerCreateOptions {
+function containerOptions(
+  request: ContainerRequest,
+  name: string,
+  agent: string,
+): Docker.ContainerCreateOptions & { name: string } {
   const { uid, gid } = containerOwner();
   const { limits } = request;
   const temporary = temporaryFolders(limits.memory);

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LRUCache } from 'lru-cache';
 import { readBlobs } from './blobs.js';
 import { type GitCredentials, GitError, gitError, localGit, remoteGit, silentGit } from './client.js';
 import { isSource, mostSources } from './source-paths.js';
@@ -117,8 +118,27 @@ export async function checkOut(mirror: Mirror, sha: string, directory: string): 
   }
 }
 
-/** The commit's files that can hold code or parameters: path → bytes. */
-export async function readSources(mirror: Mirror, sha: string): Promise<ReadonlyMap<string, Uint8Array>> {
+type Sources = ReadonlyMap<string, Uint8Array>;
+
+/** A commit never changes, and every stage of a run reads it. */
+const knownSources = new LRUCache<string, Sources, { readonly mirror: Mirror; readonly sha: string }>({
+  maxSize: 64 * 1024 * 1024,
+  sizeCalculation: (sources) => [...sources].reduce((bytes, [path, file]) => bytes + path.length + file.length, 1),
+  fetchMethod: (_key, _stale, { context: { mirror, sha } }) => findSources(mirror, sha),
+});
+
+/**
+ * The commit's files that can hold code or parameters: path → bytes. Whoever asks for the same commit again may get the
+ * same bytes, so they must not be changed.
+ *
+ * @param sha the whole name of the commit
+ * @throws {GitError}
+ */
+export async function readSources(mirror: Mirror, sha: string): Promise<Sources> {
+  return knownSources.forceFetch(`${mirror.path}\0${sha}`, { context: { mirror, sha } });
+}
+
+async function findSources(mirror: Mirror, sha: string): Promise<Sources> {
   const listing = await localGit(mirror.path).raw(['ls-tree', '-r', '-z', '--long', sha]);
   const sources = listing
     .split('\0')

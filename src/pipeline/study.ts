@@ -129,17 +129,29 @@ export function isOpen(study: Study): boolean {
   return study.state === 'running' || study.state === 'paused';
 }
 
-/** The study as the run's tune stage finds it: what was written down to start this run is done. */
+/** The study as the run's tune stage finds it, also when whoever started this run died before saying so. */
 export function arriveAt(study: Study, run: string): Study {
   if (study.newestRun === run) return study;
   if (study.pending?.run !== run && study.trials.at(-1)?.confirmation?.run !== run) return study;
   return started(study, run);
 }
 
-/** The run was started: the branch is at its commit, and the study waits for it. */
+/** The run was started, and the study waits for it. Its commit may still be on its way to the branch. */
 export function started(study: Study, run: string): Study {
-  const { pending, restoredSha: _left, ...others } = study;
-  return { ...others, newestRun: run, ...(pending === undefined || pending.run === run ? {} : { pending }) };
+  const { restoredSha: _left, ...others } = study;
+  return { ...others, newestRun: run };
+}
+
+/** The commit that the newest run trains, while the branch may not stand at it yet. */
+export function outstandingPush(study: Study): PendingPush | undefined {
+  return study.pending !== undefined && study.pending.run === study.newestRun ? study.pending : undefined;
+}
+
+/** The branch stands at the commit: what was written down is done. */
+export function pushed(study: Study, sha: string): Study {
+  if (study.pending?.sha !== sha) return study;
+  const { pending: _pending, ...others } = study;
+  return others;
 }
 
 /** Whether the study waits for this run, and not for one that was started after it. */

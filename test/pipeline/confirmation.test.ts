@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { describeConfirmed, planConfirmation, recordConfirmation } from '../../src/pipeline/confirmation.js';
-import { arriveAt, decide, isNewestRun, newStudy, recordTrial, type Study, started } from '../../src/pipeline/study.js';
+import {
+  arriveAt,
+  decide,
+  isNewestRun,
+  newStudy,
+  outstandingPush,
+  pushed,
+  recordTrial,
+  type Study,
+} from '../../src/pipeline/study.js';
 
 const at = '2026-01-01T00:00:00.000Z';
 
@@ -106,8 +115,11 @@ describe('the run that a study waits for', () => {
       run: 'r1',
     };
     const next = arriveAt({ ...arrived, pending, restoredSha: 'c0' }, 'r1');
-    assert.deepEqual([next.newestRun, next.pending, next.restoredSha], ['r1', undefined, undefined]);
+    assert.deepEqual([next.newestRun, next.restoredSha], ['r1', undefined]);
     assert.equal(arriveAt(next, 'r1'), next);
-    assert.deepEqual(started({ ...arrived, pending }, 'r1').pending, undefined);
+    assert.equal(outstandingPush({ ...arrived, pending }), undefined, 'nothing trains that commit yet');
+    assert.equal(outstandingPush(next), pending);
+    assert.equal(pushed(next, 'c2'), next);
+    assert.equal(pushed(next, 'c1').pending, undefined);
   });
 });

@@ -1,7 +1,9 @@
 /** The tune stage of workers that die: whoever repeats it makes no second commit, and starts no second run. Real git and Redis. */
 import assert from 'node:assert/strict';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
+import type { Job } from 'bullmq';
 import Docker from 'dockerode';
 import type { Redis } from 'ioredis';
 import { pino } from 'pino';
@@ -16,6 +18,7 @@ import { createRun, listRuns, updateRun } from '../../src/store/runs.js';
 import { newId } from '../../src/store/start-run.js';
 import { createStudy, getStudy } from '../../src/store/studies.js';
 import { mirrorOf, type WorkerContext } from '../../workers/context.js';
+import { runStage } from '../../workers/stage.js';
 import { tune } from '../../workers/tune.js';
 import { type GitRemote, makeGitRemote } from '../support/git-remote.js';
 
@@ -130,17 +133,73 @@ describe('a tune stage that is repeated', () => {
     await untouched(run);
   });
 
-  it('starts the trial that was pushed and recorded, but not enqueued before', async () => {
+  it('starts the trial that was recorded, but not enqueued before', async () => {
     const run = await measuredRun(0.5);
     const queues = { ...context.store.queues, enqueueStage: () => Promise.reject(new Error('killed')) };
     await assert.rejects(tune({ ...context, store: { redis, queues } }, run), /killed/);
-    const pushed = remote.git('rev-parse', 'main').trim();
+    const written = (await getStudy(redis, run.study))?.pending;
 
     await tune(context, run);
+    assert.equal(remote.git('rev-parse', 'main').trim(), written?.sha);
     assert.equal(commitsOnTop(), 1);
     const [next, ...others] = (await runsOf(run.study)).filter(({ id }) => id !== run.id);
-    assert.deepEqual([next?.trial, next?.sha, others], [1, pushed, []]);
+    assert.deepEqual([next?.id, next?.trial, next?.sha, others], [written?.run, 1, written?.sha, []]);
     assert.ok(await context.store.queues.hasStage(next?.id ?? '', 'pull', ''));
+  });
+
+  describe('whose trial was started, but not pushed', () => {
+    let run: Run;
+    let next: Run;
+    beforeEach(async () => {
+      run = await measuredRun(0.5);
+      const repositories = [{ name: repository, url: join(remote.folder, 'nowhere') }];
+      const away = parseConfig({ data: context.config.data, repositories }, 'the test');
+      await assert.rejects(tune({ ...context, config: away }, run), /nowhere/);
+      assert.equal(commitsOnTop(), 0);
+      const started = (await runsOf(run.study)).find(({ trial }) => trial === 1);
+      assert.ok(started);
+      next = started;
+    });
+
+    it('pushes its commit', async () => {
+      await tune(context, run);
+      assert.equal(remote.git('rev-parse', 'main').trim(), next.sha);
+      assert.equal((await getStudy(redis, run.study))?.pending, undefined);
+      await untouched(run);
+    });
+
+    it('leaves that to the tune stage of the trial itself when that comes first', async () => {
+      await tune(context, await measured(next.id, 0.6));
+      assert.equal(commitsOnTop(), 2);
+      assert.equal(remote.git('rev-parse', 'main~1').trim(), next.sha);
+      await untouched(run);
+    });
+
+    it('ends the trial when a person has pushed meanwhile', async () => {
+      const persons = remote.commit({ 'train.py': `${script}# mine\n` });
+      const outcome = await tune(context, await measured(next.id, 0.6));
+      assert.equal(outcome.kind === 'end' && outcome.state, 'superseded');
+      assert.equal(remote.git('rev-parse', 'main').trim(), persons);
+      assert.equal((await getStudy(redis, run.study))?.state, 'superseded');
+      assert.ok((await runsOf(run.study)).every(({ state }) => state === 'superseded'));
+    });
+  });
+
+  it('ends the trial that trains already when its commit is refused', async () => {
+    const hook = join(remote.path, 'hooks', 'pre-receive');
+    writeFileSync(hook, '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    try {
+      const run = await measuredRun(0.5);
+      await runStage(context, 'tune', tune, { data: { run: run.id }, opts: {} } as Job, undefined, AbortSignal.any([]));
+      const states = (await runsOf(run.study)).map(({ trial, state }) => [trial, state]).sort();
+      assert.deepEqual(states, [
+        [0, 'failed'],
+        [1, 'superseded'],
+      ]);
+      assert.equal((await getStudy(redis, run.study))?.state, 'failed');
+    } finally {
+      rmSync(hook);
+    }
   });
 
   it('has a winner confirmed by one further training', async () => {

@@ -9,7 +9,7 @@ import type { Parameter, Values } from '../../../src/tuning/space.js';
 import { startPushtune, type TestServer, until, untilEnded } from '../../support/pushtune.js';
 import { type ProcessMemory, readMemory } from './memory.js';
 
-/** From the moment in which a push is accepted to the bot's next push. */
+/** From the moment in which a run is recorded to that in which the next one is. */
 export interface Cycle {
   readonly trial: number;
   /** The commit's `train.py`: the same text is the same work. */
@@ -88,7 +88,7 @@ function toCycle(server: TestServer, study: Study, run: Run, next: Run | undefin
     script: server.git('show', `${run.sha}:train.py`),
     values: study.trials.find(({ number }) => number === run.trial)?.values ?? {},
     metric: run.metric?.value,
-    // A run is recorded when its push has been accepted; the bot's next run right after its commit was pushed.
+    // The person's run is recorded when the push has been accepted, the bot's right before its commit is pushed.
     cycle: (Date.parse(next.createdAt) - Date.parse(run.createdAt)) / 1000,
     training: run.training.seconds,
   };
