@@ -109,6 +109,8 @@ const schema = z.strictObject({
     .strictObject({
       workspaces_age: seconds.default(seconds.parse('1d')),
       workspaces_size: bytes.default(bytes.parse('20g')),
+      caches_age: seconds.default(seconds.parse('30d')),
+      caches_size: bytes.default(bytes.parse('40g')),
       images_age: seconds.default(seconds.parse('14d')),
       images_size: bytes.default(bytes.parse('40g')),
     })

@@ -5,7 +5,9 @@
 
 import {
   type BulkyFolder,
+  emptyCache,
   listAgentFolders,
+  listCaches,
   listOwnImages,
   listRepositories,
   listRunFolders,
@@ -31,7 +33,15 @@ import { forgetContainer, settleLeftovers } from './leftovers.js';
 
 /** One process at a time on a host; a part that fails is logged, and the others are done all the same. */
 export async function cleanUp(context: WorkerContext): Promise<void> {
-  const parts = [removeRunFiles, removeScratch, settleLeftovers, removeBuilds, removeContainers, removeImages];
+  const parts = [
+    removeRunFiles,
+    removeScratch,
+    settleLeftovers,
+    removeBuilds,
+    removeContainers,
+    removeCaches,
+    removeImages,
+  ];
   await inLock(context.store.redis, `clean-up:${context.config.worker.name}`, async () => {
     for (const part of parts) {
       await part(context).catch((error: unknown) => {
@@ -131,6 +141,23 @@ async function removeContainers(context: WorkerContext): Promise<void> {
         'a folder without container was removed',
       );
     }
+  }
+}
+
+/** Downloads of repositories that do not train any more; a training that wants them again downloads them again. */
+async function removeCaches(context: WorkerContext): Promise<void> {
+  const { config, docker } = context;
+  const caches = await listCaches(config.data);
+  if (caches.length === 0) return;
+  const running = (await listContainers(docker, config.data)).filter((container) => container.running);
+  const stored = caches.map((cache) => {
+    const isUsed = running.some(({ repository }) => repository === cache.repository);
+    return isUsed ? { ...cache, usedAt: undefined } : cache;
+  });
+  const { caches_age: age, caches_size: size } = config.clean_up;
+  for (const cache of toBeRemoved(stored, { age, size }, Date.now())) {
+    await emptyCache(config.data, cache.repository);
+    context.log.info({ repository: cache.repository, bytes: cache.size }, 'downloads of trainings were removed');
   }
 }
 

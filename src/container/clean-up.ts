@@ -73,6 +73,41 @@ export async function removeRunFolder(
   await removeFolder(target);
 }
 
+/** What the trainings of a repository downloaded. */
+export interface Cache {
+  readonly repository: string;
+  /** Bytes. */
+  readonly size: number;
+  /** When the repository trained here last: milliseconds since 1970. */
+  readonly usedAt: number;
+}
+
+/** The caches that are not empty. */
+export async function listCaches(data: string): Promise<readonly Cache[]> {
+  const found: Cache[] = [];
+  for (const repository of await listRepositories(data)) {
+    const { cache, runs } = repositoryFolders(data, repository);
+    if ((await cacheEntries(cache)).length === 0) continue;
+    const { mtimeMs } = await stat(runs).catch(() => ({ mtimeMs: 0 }));
+    const size = [...(await measure(cache))].reduce((sum, [path, bytes]) => (path === '' ? bytes : sum), 0);
+    found.push({ repository, size, usedAt: mtimeMs });
+  }
+  return found;
+}
+
+/** Empties a cache. Its folders stay: a container may be starting whose mounts they are. */
+export async function emptyCache(data: string, repository: string): Promise<void> {
+  for (const entry of await cacheEntries(repositoryFolders(data, repository).cache)) await removeFolder(entry);
+}
+
+/** Paths of what lies in the folders of a cache. */
+async function cacheEntries(cache: string): Promise<readonly string[]> {
+  const folders = (await foldersIn(cache)).map((folder) => join(cache, folder));
+  return (
+    await Promise.all(folders.map(async (folder) => (await readdir(folder)).map((name) => join(folder, name))))
+  ).flat();
+}
+
 /** Bytes on disk of the folders up to two levels below `root`, by their path relative to it. */
 async function measure(root: string): Promise<ReadonlyMap<string, number>> {
   const output = await execute('du', ['--null', '-B1', '--max-depth=2', '--', root], {

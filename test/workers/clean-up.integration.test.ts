@@ -180,6 +180,31 @@ describe('the clean-up', () => {
     assert.equal(await hasContainer(containerName(recent)), true);
   });
 
+  it('removes what trainings of a repository downloaded, when it does not train any more', async () => {
+    const { data } = worker.context.config;
+    const names = ['ada/old', 'ada/fresh', repository];
+    for (const name of names) {
+      const { cache, runs } = repositoryFolders(data, name);
+      mkdirSync(join(cache, '.keras', 'datasets'), { recursive: true });
+      writeFileSync(join(cache, '.keras', 'datasets', 'mnist.npz'), 'x'.repeat(100_000));
+      mkdirSync(runs, { recursive: true });
+      if (name !== 'ada/fresh') utimesSync(runs, longAgo, longAgo);
+    }
+    await provideContainer(worker.context, worker.request());
+    utimesSync(repositoryFolders(data, repository).runs, longAgo, longAgo);
+    const kept = (): string[] =>
+      names.filter((name) => existsSync(join(repositoryFolders(data, name).cache, '.keras', 'datasets')));
+
+    await cleanUp(worker.context);
+    assert.deepEqual(kept(), ['ada/fresh', repository]);
+    const { cache } = repositoryFolders(data, 'ada/old');
+    assert.ok(existsSync(join(cache, '.keras')), 'a container that starts now mounts it');
+    const { config } = worker.context;
+    const clean_up = { ...config.clean_up, caches_size: 100_000 };
+    await cleanUp({ ...worker.context, config: { ...config, clean_up } });
+    assert.deepEqual(kept(), [repository], 'together they are larger than the limit');
+  });
+
   it('removes an image that was not used for long, with its container, and none that something needs', async () => {
     const ours = { 'pushtune.image': 'environment' };
     const suffix = `${process.pid}-${Date.now()}`;
