@@ -5,6 +5,7 @@ import { access, copyFile, cp, link, mkdir, readdir, readFile, rename, rm, utime
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type Docker from 'dockerode';
+import { LRUCache } from 'lru-cache';
 import { pack } from 'tar-fs';
 import { packageRoot } from '../package-root.js';
 import { filesIn, scratchFolder, wheelsFolder } from './folders.js';
@@ -70,8 +71,7 @@ export async function ensureEnvironmentImage(
   const name = environmentFolders[options.environment];
   const folder = join(packageRoot(), 'docker', name);
   const trainer = join(packageRoot(), 'docker', 'trainer');
-  const base = await baseTag();
-  const tag = `pushtune/${name}:${await hashOf([base, pythonVersion], [folder, trainer])}`;
+  const { base, tag } = await tagsOf(name, [folder, trainer]);
   return once(tag, async () => {
     if (await hasImage(docker, tag)) return { tag, built: false };
     const packages = await ensurePackages(docker, base, folder, options);
@@ -82,6 +82,24 @@ export async function ensureEnvironmentImage(
     });
     return { tag, built: true };
   });
+}
+
+interface Tags {
+  readonly base: string;
+  readonly tag: string;
+}
+
+/** They follow from Pushtune's own files, which are what they are while it runs, and are asked for in every trial. */
+const knownTags = new LRUCache<string, Tags, readonly string[]>({
+  max: 100,
+  async fetchMethod(name, _stale, { context: folders }) {
+    const base = await baseTag();
+    return { base, tag: `pushtune/${name}:${await hashOf([base, pythonVersion], folders)}` };
+  },
+});
+
+async function tagsOf(name: string, folders: readonly string[]): Promise<Tags> {
+  return knownTags.forceFetch(name, { context: folders });
 }
 
 /**
