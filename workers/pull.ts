@@ -5,10 +5,10 @@ import {
   checkOut,
   ensureMirror,
   fetchBranch,
+  hasCommit,
   isAncestor,
   type Mirror,
   readSources,
-  resolveCommit,
 } from '../src/git/mirror.js';
 import { belongsToStudy, type Run } from '../src/pipeline/run.js';
 import { newStudy } from '../src/pipeline/study.js';
@@ -24,7 +24,7 @@ export async function pull(context: WorkerContext, run: Run): Promise<StageOutco
   await ensureMirror(mirror);
   // The bot's own commit was made here and pushed a moment ago. Whether a person has pushed since is told by the webhook,
   // and by the next push of the bot's.
-  const isOwn = belongsToStudy(run) && (await resolveCommit(mirror, run.sha)) !== undefined;
+  const isOwn = belongsToStudy(run) && (await hasCommit(mirror, run.sha));
   const head = isOwn ? run.sha : await fetchBranch(mirror, run.branch);
   if (head !== run.sha) return movedOn(context, mirror, run, head);
   if (!belongsToStudy(run)) await beginStudy(context, mirror, run);

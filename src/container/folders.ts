@@ -1,7 +1,7 @@
 /** Where everything lies below the data directory, and whom the folders of trainings belong to. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir } from 'node:fs/promises';
+import { lstat, mkdir, readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import type { Owner } from './guarded-files.js';
@@ -75,6 +75,7 @@ export async function makeContainerFolder(folder: string): Promise<void> {
  * than a path is long. `rm` follows no link that is put into its way.
  */
 export async function removeFolder(folder: string): Promise<void> {
+  if (!(await isThere(folder))) return;
   const remove = (): Promise<unknown> => execute('rm', ['-rf', '--one-file-system', '--', folder]);
   try {
     await remove();
@@ -82,6 +83,16 @@ export async function removeFolder(folder: string): Promise<void> {
     // Only root may remove from a folder without permissions; its owner can give them back.
     await execute('chmod', ['-R', 'u+rwX', '--', folder]);
     await remove();
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  try {
+    await lstat(path);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
   }
 }
 

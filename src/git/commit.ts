@@ -4,7 +4,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Person } from '../pipeline/run.js';
 import { gitError, localGit, localGitWithInput, remoteGit, silentGit } from './client.js';
-import { type Mirror, remoteHead } from './mirror.js';
+import { type Mirror, rememberCommit, remoteHead, treeOf } from './mirror.js';
 
 export interface CommitRequest {
   readonly parent: string;
@@ -36,7 +36,7 @@ async function commitIn(mirror: Mirror, request: CommitRequest, index: string): 
   const environment = { GIT_INDEX_FILE: index };
   const git = localGit(mirror.path, environment);
   const [before, modes, blobs] = await Promise.all([
-    git.raw(['rev-parse', `${request.parent}^{tree}`]),
+    treeOf(mirror, request.parent),
     modesOf(mirror, request.parent, [...request.files.keys()]),
     Promise.all([...request.files.values()].map((bytes) => bytes && writeBlob(mirror, bytes))),
     silentGit(mirror.path, ['read-tree', request.parent], environment),
@@ -50,11 +50,13 @@ async function commitIn(mirror: Mirror, request: CommitRequest, index: string): 
   });
   await localGitWithInput(mirror.path, ['update-index', '-z', '--index-info'], entries.join(''), environment);
   const tree = (await git.raw(['write-tree'])).trim();
-  if (tree === before.trim()) return undefined;
+  if (tree === before) return undefined;
   const identity = ['-c', `user.name=${request.author.name}`, '-c', `user.email=${request.author.email}`];
   // commit-tree takes the message as it is; `git commit` would fold the two empty lines before the trailers.
   const commit = [...identity, 'commit-tree', tree, '-p', request.parent, '-F', '-'];
-  return (await localGitWithInput(mirror.path, commit, request.message)).toString('utf8').trim();
+  const sha = (await localGitWithInput(mirror.path, commit, request.message)).toString('utf8').trim();
+  rememberCommit(mirror, { sha, tree, parent: request.parent }, request.files);
+  return sha;
 }
 
 /** Path → mode of those of the files that the commit has. */

@@ -87,9 +87,27 @@ export async function isAncestor(mirror: Mirror, ancestor: string, descendant: s
   return base.trim() === ancestor;
 }
 
-/** SHA of the commit's tree: its content, without author or date. */
+/** Whether the mirror has the commit. */
+export async function hasCommit(mirror: Mirror, sha: string): Promise<boolean> {
+  // One that was made here a moment ago is a file of its own; to start git takes a large server some milliseconds.
+  if (await exists(join(mirror.path, 'objects', sha.slice(0, 2), sha.slice(2)))) return true;
+  return (await resolveCommit(mirror, sha)) !== undefined;
+}
+
+/** Commit → its tree, neither of which ever changes. */
+const knownTrees = new LRUCache<string, string, Mirror>({
+  max: 10_000,
+  fetchMethod: async (sha, _stale, { context: mirror }) =>
+    (await localGit(mirror.path).raw(['rev-parse', '--verify', `${sha}^{tree}`])).trim(),
+});
+
+/**
+ * SHA of the commit's tree: its content, without author or date.
+ *
+ * @param sha the whole name of the commit
+ */
 export async function treeOf(mirror: Mirror, sha: string): Promise<string> {
-  return (await localGit(mirror.path).raw(['rev-parse', '--verify', `${sha}^{tree}`])).trim();
+  return knownTrees.forceFetch(sha, { context: mirror });
 }
 
 /** First line of the commit's message, and who wrote it. */
@@ -135,7 +153,29 @@ const knownSources = new LRUCache<string, Sources, { readonly mirror: Mirror; re
  * @throws {GitError}
  */
 export async function readSources(mirror: Mirror, sha: string): Promise<Sources> {
-  return knownSources.forceFetch(`${mirror.path}\0${sha}`, { context: { mirror, sha } });
+  return knownSources.forceFetch(sourcesKey(mirror, sha), { context: { mirror, sha } });
+}
+
+/** Knows the sources of a commit that was made here, so that they need not be read again. */
+export function rememberCommit(
+  mirror: Mirror,
+  commit: { readonly sha: string; readonly tree: string; readonly parent: string },
+  files: ReadonlyMap<string, Uint8Array | undefined>,
+): void {
+  knownTrees.set(commit.sha, commit.tree);
+  const before = knownSources.get(sourcesKey(mirror, commit.parent));
+  if (before === undefined) return;
+  const sources = new Map(before);
+  for (const [path, bytes] of files) {
+    // Which files are read when one comes or goes depends on all of them.
+    if (bytes === undefined || !sources.has(path) || !isSource(path, bytes.length)) return;
+    sources.set(path, bytes);
+  }
+  knownSources.set(sourcesKey(mirror, commit.sha), sources);
+}
+
+function sourcesKey(mirror: Mirror, sha: string): string {
+  return `${mirror.path}\0${sha}`;
 }
 
 async function findSources(mirror: Mirror, sha: string): Promise<Sources> {
