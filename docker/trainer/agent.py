@@ -38,6 +38,9 @@ from warm import WAY, Warm
 
 # Of the requests: what a new one waits for at most. Looking at a folder takes some microseconds.
 POLL_SECONDS = 0.02
+# The same while a run that ended a moment ago may be followed by the next trial of its study.
+EAGER_POLL_SECONDS = 0.002
+EAGER_SECONDS = 2.0
 # Of `stop` and `prune` while a script runs; its end is noticed at once.
 FOLLOW_SECONDS = 0.05
 HEARTBEAT_SECONDS = 1.0
@@ -57,13 +60,15 @@ def serve(runs: str, agent: str) -> int:
     trainer = Trainer(children, Warm(children, folder))
     temporary = causes.TemporaryFolders()
     trainer.warm.start_as_before()
+    eager_until = 0.0
     while True:
         for request in sorted((folder / "requests").iterdir()):
             if not request.name.startswith("."):
                 trainer.serve_request(Path(runs) / request.name, request)
                 temporary.empty()
+                eager_until = time.monotonic() + EAGER_SECONDS
         trainer.warm.warm_next(is_idle=True)
-        children.rest(POLL_SECONDS)
+        children.rest(EAGER_POLL_SECONDS if time.monotonic() < eager_until else POLL_SECONDS)
 
 
 def beat(path: Path) -> None:
