@@ -240,6 +240,16 @@ const fidelity: Readonly<Record<string, readonly string[]>> = {
     'threading.Thread(target=time.sleep, args=(99,), daemon=True).start()',
     'print("end of script")',
   ],
+  'output that can no longer be written': ['import numpy, os', 'print("before")', 'os.close(1)', 'print("after")'],
+  'what a thread starts at the end': [
+    'import numpy, threading, time, sys',
+    'def late():',
+    '  time.sleep(0.05)',
+    '  print("late")',
+    '  sys.exit(3)',
+    'threading.Thread(target=late).start()',
+    'sys.exit(4)',
+  ],
   multiprocessing: [
     'import joblib, multiprocessing, os',
     'def double(number): return 2 * number, os.getcwd(), __name__',
