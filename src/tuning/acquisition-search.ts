@@ -1,5 +1,5 @@
 /** Looks for the legal, untried point at which an acquisition function is highest. Pure. */
-import { positionsOf, toPoint, toValues } from './encoding.js';
+import { positionsOf, toLegalPoint, toValues } from './encoding.js';
 import type { Point } from './gaussian-process.js';
 import { normal, type Random } from './random.js';
 import { sobolPoints } from './sobol.js';
@@ -16,7 +16,6 @@ export interface AcquisitionSearch {
 }
 
 interface Candidate {
-  readonly values: Values;
   readonly point: Point;
   readonly gain: number;
 }
@@ -53,18 +52,17 @@ export function searchAcquisition(search: AcquisitionSearch, random: Random): Va
     if (starts.length === climbs) break;
     const isElsewhere = starts.every(({ point }) => isApart(point, candidate.point));
     // Asked last, and of few of them: it is not quick.
-    if (isElsewhere && search.untried.has(candidate.values)) starts.push(candidate);
+    if (isElsewhere && search.untried.has(toValues(space, candidate.point))) starts.push(candidate);
   }
   const [first, ...others] = starts.map((start) => climb(search, start));
   if (first === undefined) return undefined;
-  return others.reduce((a, b) => (b.gain > a.gain ? b : a), first).values;
+  return toValues(space, others.reduce((a, b) => (b.gain > a.gain ? b : a), first).point);
 }
 
 function consider({ space, acquisition }: AcquisitionSearch, position: Point): Candidate | undefined {
-  const values = toValues(space, position);
-  const point = toPoint(space, values);
+  const point = toLegalPoint(space, position);
   const gain = acquisition(point);
-  return Number.isNaN(gain) ? undefined : { values, point, gain };
+  return Number.isNaN(gain) ? undefined : { point, gain };
 }
 
 function moved(point: Point, random: Random): Point {
@@ -93,7 +91,7 @@ function climb(search: AcquisitionSearch, start: Candidate): Candidate {
   function better(position: Point): void {
     const candidate = consider(search, position);
     if (candidate === undefined || candidate.gain <= best.gain + leastGain) return;
-    if (search.untried.has(candidate.values)) best = candidate;
+    if (search.untried.has(toValues(search.space, candidate.point))) best = candidate;
   }
 }
 

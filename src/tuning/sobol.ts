@@ -55,13 +55,16 @@ const vectors: readonly Uint32Array[] = [firstVectors(), ...directions.map((entr
 export function sobolPoints(count: number, dimensions: number, random: Random): readonly Float64Array[] {
   const order = Array.from({ length: Math.ceil(dimensions / dimensionsKnown) }, () => seedOf(random));
   const scrambles = Array.from({ length: dimensions }, () => seedOf(random));
-  return Array.from({ length: count }, (_, index) =>
-    Float64Array.from(scrambles, (scramble, dimension) => {
+  return Array.from({ length: count }, (_, index) => {
+    const point = new Float64Array(dimensions);
+    for (let dimension = 0; dimension < dimensions; dimension += 1) {
       const group = Math.floor(dimension / dimensionsKnown);
       const from = group === 0 ? index : nestedScramble(index, order[group] ?? 0);
-      return nestedScramble(sobolNumber(from, dimension % dimensionsKnown), scramble) / 2 ** bits;
-    }),
-  );
+      const number = sobolNumber(from, dimension % dimensionsKnown);
+      point[dimension] = nestedScramble(number, scrambles[dimension] ?? 0) / 2 ** bits;
+    }
+    return point;
+  });
 }
 
 function seedOf(random: Random): number {
@@ -88,13 +91,12 @@ function nestedScramble(number: number, seed: number): number {
 }
 
 function reverseBits(number: number): number {
-  let left = number >>> 0;
-  let found = 0;
-  for (let bit = 0; bit < bits; bit += 1) {
-    found = (found << 1) | (left & 1);
-    left >>>= 1;
-  }
-  return found >>> 0;
+  // Neighbours change places: single bits, then groups of twice as many.
+  let swapped = ((number >>> 1) & 0x55555555) | ((number & 0x55555555) << 1);
+  swapped = ((swapped >>> 2) & 0x33333333) | ((swapped & 0x33333333) << 2);
+  swapped = ((swapped >>> 4) & 0x0f0f0f0f) | ((swapped & 0x0f0f0f0f) << 4);
+  swapped = ((swapped >>> 8) & 0x00ff00ff) | ((swapped & 0x00ff00ff) << 8);
+  return ((swapped >>> 16) | (swapped << 16)) >>> 0;
 }
 
 /** The first dimension is van der Corput's sequence. */

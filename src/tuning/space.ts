@@ -75,6 +75,11 @@ export function valueKey(value: ParameterValue | undefined): string {
   return JSON.stringify(value) ?? '';
 }
 
+/** As {@link valueKey} tells, and faster. */
+function isSame(a: ParameterValue, b: ParameterValue): boolean {
+  return typeof a === 'object' || typeof b === 'object' ? valueKey(a) === valueKey(b) : a === b;
+}
+
 /** How many different values the parameter can take; infinite for a float without steps. */
 export function countValues(parameter: Parameter): number {
   if (parameter.type === 'categorical') return parameter.choices.length;
@@ -95,14 +100,14 @@ export function decode(parameter: Parameter, position: number): ParameterValue {
     return choices[Math.min(Math.floor(unit * choices.length), choices.length - 1)] ?? '';
   }
   const { low, high } = parameter;
-  const [start, end] = interval(parameter);
-  const value =
-    parameter.log === true ? Math.exp(Math.log(start) + unit * Math.log(end / start)) : start + unit * (end - start);
+  const { start, end, logStart, logRatio } = scaleOf(parameter);
+  const value = parameter.log === true ? Math.exp(logStart + unit * logRatio) : start + unit * (end - start);
   if (parameter.type === 'float' && parameter.step === undefined) {
     return Math.min(Math.max(Number(value.toPrecision(parameter.log === true ? logDigits : linearDigits)), low), high);
   }
   const step = parameter.step ?? 1;
   const steps = Math.min(Math.max(Math.round((value - low) / step), 0), Math.floor((high - low) / step + 1e-9));
+  if (Number.isInteger(low) && Number.isInteger(step)) return Math.min(Math.max(low + steps * step, low), high);
   // 0.1 + 2 * 0.1 is not 0.3 in binary; twelve digits hide that. Limits with more digits than that still hold.
   return Math.min(Math.max(Number((low + steps * step).toPrecision(12)), low), high);
 }
@@ -110,20 +115,41 @@ export function decode(parameter: Parameter, position: number): ParameterValue {
 /** The position of a value in the unit interval; a value outside of the range is moved to its nearest end. */
 export function encode(parameter: Parameter, value: ParameterValue): number {
   if (parameter.type === 'categorical') {
-    const index = inOrder(parameter.choices).findIndex((choice) => valueKey(choice) === valueKey(value));
+    const index = inOrder(parameter.choices).findIndex((choice) => isSame(choice, value));
     return (Math.max(index, 0) + 0.5) / parameter.choices.length;
   }
   const { low, high } = parameter;
   if (typeof value !== 'number' || low >= high) return 0.5;
   const inside = Math.min(Math.max(value, low), high);
-  const [start, end] = interval(parameter);
-  return parameter.log === true ? Math.log(inside / start) / Math.log(end / start) : (inside - start) / (end - start);
+  const { start, end, logRatio } = scaleOf(parameter);
+  return parameter.log === true ? Math.log(inside / start) / logRatio : (inside - start) / (end - start);
 }
 
 /** Whether the values lie on a scale, as numbers and sizes do: then neighbours on it are alike. */
 export function isScale(parameter: Parameter): boolean {
   if (parameter.type !== 'categorical') return true;
   return parameter.choices.length > 2 && parameter.choices.every((choice) => magnitude(choice) !== undefined);
+}
+
+/** What the ends of the unit interval stand for. */
+interface Scale {
+  readonly start: number;
+  readonly end: number;
+  /** Only of use where the scale is logarithmic. */
+  readonly logStart: number;
+  readonly logRatio: number;
+}
+
+const scales = new WeakMap<Parameter, Scale>();
+
+/** Worked out once for a parameter: values are put on its scale some ten thousand times a suggestion. */
+function scaleOf(parameter: FloatParameter | IntParameter): Scale {
+  const known = scales.get(parameter);
+  if (known !== undefined) return known;
+  const [start, end] = interval(parameter);
+  const scale = { start, end, logStart: Math.log(start), logRatio: Math.log(end / start) };
+  scales.set(parameter, scale);
+  return scale;
 }
 
 /** The ends of the unit interval: half a step beyond the limits where there are steps. */
