@@ -1,22 +1,35 @@
-"""Recognise handwritten digits with a small convolutional network."""
+"""Recognise handwritten digits with a small convolutional network, from a folder of images for each class."""
 
+import glob
+import os
+
+import cv2
 import keras
+import numpy as np
 from keras import layers
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
+
+from make_digits import make_digits
 
 keras.utils.set_random_seed(42)
 
-# 1797 scanned digits of 8 x 8 pixels, which come with scikit-learn
-digits = load_digits()
-images = digits.images[..., None] / 16.0
-x_train, x_test, y_train, y_test = train_test_split(
-    images, digits.target, test_size=0.25, random_state=42, stratify=digits.target
-)
+# Where Keras keeps what it downloads.
+folder = os.path.expanduser("~/.keras/datasets/digits")
+make_digits(folder)
+
+
+def read_images(part):
+    paths = sorted(glob.glob(os.path.join(folder, part, "*", "*.png")))
+    images = [cv2.resize(cv2.imread(path, cv2.IMREAD_GRAYSCALE), (28, 28)) for path in paths]
+    labels = [int(os.path.basename(os.path.dirname(path))) for path in paths]
+    return np.array(images)[..., None] / 255.0, np.array(labels)
+
+
+x_train, y_train = read_images("train")
+x_test, y_test = read_images("test")
 
 model = keras.Sequential(
     [
-        layers.Input(shape=(8, 8, 1)),
+        layers.Input(shape=(28, 28, 1)),
         layers.Conv2D(16, kernel_size=3, padding="same", activation="relu"),
         layers.MaxPooling2D(pool_size=2, padding="same"),
         layers.Conv2D(32, kernel_size=3, padding="same", activation="relu"),
@@ -29,7 +42,7 @@ model = keras.Sequential(
 )
 
 model.compile(
-    optimizer=keras.optimizers.Adam(learning_rate=0.0003),
+    optimizer=keras.optimizers.Adam(learning_rate=0.0001),
     loss="sparse_categorical_crossentropy",
     metrics=["accuracy"],
 )
@@ -37,8 +50,9 @@ model.compile(
 model.fit(
     x_train,
     y_train,
-    epochs=3,
     batch_size=64,
+    epochs=3,
+    steps_per_epoch=20,
     validation_data=(x_test, y_test),
 )
 

@@ -1,13 +1,13 @@
 /** A study from the sample repository's first push to a hard target, with a server that is killed on the way. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { packageRoot } from '../src/package-root.js';
 import { type Study, suggestionSeed, toHistory } from '../src/pipeline/study.js';
 import { suggest } from '../src/tuning/suggest.js';
 import { startPushtune, type TestServer, until } from './support/pushtune.js';
+import { sampleFiles } from './support/sample.js';
 
 const target = 0.97;
 /** Trials in whose trainings the server is killed: in the start-up, and while the process suggests. */
@@ -19,8 +19,7 @@ describe('the sample CNN with a target of 0.97', () => {
   let study: Study;
   before(async () => {
     server = await startPushtune({ study: { target } }, 'own');
-    const script = readFileSync(join(packageRoot(), 'model', 'train.py'), 'utf8');
-    const sha = await server.push({ 'train.py': script });
+    const sha = await server.push(sampleFiles());
     for (const trial of killedIn) {
       const isTraining = await until(
         `trial ${trial} trains, or the study has ended`,

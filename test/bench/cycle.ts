@@ -4,7 +4,8 @@
  * trained in the other ways right after it, since only ratios count: no machine is always equally fast.
  */
 import { textTable } from '../../src/http/text-table.js';
-import { trainByHand } from './cycle/by-hand.js';
+import { sampleFiles } from '../support/sample.js';
+import { makeHome, trainByHand } from './cycle/by-hand.js';
 import { ensureOptunaImage, type InProcess, trainInProcess } from './cycle/in-process.js';
 import { type Cycle, type Loop, runLoop } from './cycle/loop.js';
 
@@ -20,7 +21,7 @@ const goalOfOverhead = 1;
 const goalOfTrials = 0.9;
 
 /** A cycle, and the same commit or values in the other ways; seconds. */
-interface Comparison extends Omit<Cycle, 'script'> {
+interface Comparison extends Omit<Cycle, 'files'> {
   readonly overhead: number;
   readonly by_hand: number;
   readonly in_process?: number | undefined;
@@ -49,15 +50,17 @@ async function warmRound(): Promise<Round> {
 
 async function round(loop: Loop, inProcess: InProcess | undefined): Promise<Round> {
   const comparisons: Comparison[] = [];
-  for (const [i, { script, ...cycle }] of loop.cycles.entries()) {
+  const home = await makeHome(loop.image, sampleFiles());
+  for (const [i, { files, ...cycle }] of loop.cycles.entries()) {
     comparisons.push({
       ...cycle,
       overhead: cycle.cycle - cycle.training,
-      by_hand: await trainByHand(loop.image, script),
+      by_hand: await trainByHand(loop.image, files, home),
       in_process: inProcess?.seconds[i],
       in_process_metric: inProcess?.accuracies[i],
     });
   }
+  await home.remove();
   return { loop, comparisons, inProcess };
 }
 

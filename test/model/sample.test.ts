@@ -20,16 +20,19 @@ test('the sample is understood without a configuration', () => {
   assert.deepEqual(inspection.warnings, []);
 });
 
-test('two convolutions and all that a person would tune are found', () => {
+test('two convolutions, two poolings and all that a person would tune are found', () => {
   const names = inspection.hyperparameters.map(({ name }) => name);
   const wanted = [
     'filters_1',
     'filters_2',
     'kernel_size_1',
+    'pool_size_1',
+    'pool_size_2',
     'units',
     'dropout',
     'learning_rate',
     'epochs',
+    'steps_per_epoch',
     'batch_size',
   ];
   for (const name of wanted) assert.ok(names.includes(name), `${name} in ${names.join(', ')}`);

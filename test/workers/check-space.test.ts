@@ -7,8 +7,9 @@ import { packageRoot } from '../../src/package-root.js';
 import { checkSpace, sentenceOf } from '../../workers/check-space.js';
 import { inspectRepository } from '../../workers/project.js';
 import { repositoryConfigIn } from '../../workers/repository-settings.js';
+import { sampleFiles } from '../support/sample.js';
 
-const sample = readFileSync(join(packageRoot(), 'model', 'train.py'), 'utf8');
+const sample = sampleFiles()['train.py'] ?? '';
 
 function check(script: string, yaml?: string) {
   const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
@@ -49,7 +50,7 @@ hyperparameters:
   });
 
   it('refuses ranges in which nothing is left of the image', () => {
-    const yaml = 'hyperparameters: {kernel_size: {choices: [9]}, pool_size: {choices: [9]}}';
+    const yaml = 'hyperparameters: {kernel_size: {choices: [15]}, pool_size: {choices: [15]}}';
     const { errors } = check(sample.replaceAll(', padding="same"', ''), yaml);
     assert.match(errors.map(sentenceOf).join(), /^\.pushtune\.yml:1: hyperparameters: no network of this space can be/);
   });

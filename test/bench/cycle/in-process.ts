@@ -50,7 +50,7 @@ export async function trainInProcess(
     '--rm',
     '--interactive',
     ...['--memory', `${limits.memory}`, '--cpus', `${limits.cpus}`, '--pids-limit', `${limits.processes}`],
-    ...['--volume', `${folder}:/workspace:ro`],
+    ...['--volume', `${folder}:/workspace:ro`, '--volume', `${join(packageRoot(), 'model')}:/sample:ro`],
     ...[image, 'python3', 'in_process.py'],
   ]);
   child.stdin.end(JSON.stringify(request));

@@ -6,27 +6,41 @@ order, and prints as its last line ``{"startup": seconds, "seconds": [...], "acc
 
 from __future__ import annotations
 
+import glob
 import json
+import os
 import sys
 import time
 from typing import Any
 
 BEGAN = time.perf_counter()
 
+import cv2  # noqa: E402
 import keras  # noqa: E402
+import numpy as np  # noqa: E402
 import optuna  # noqa: E402
 from keras import layers  # noqa: E402
-from sklearn.datasets import load_digits  # noqa: E402
-from sklearn.model_selection import train_test_split  # noqa: E402
+
+# The sample's folder.
+sys.path.append("/sample")
+from make_digits import make_digits  # noqa: E402
 
 Parameter = dict[str, Any]
 Values = dict[str, Any]
 
-digits = load_digits()
-images = digits.images[..., None] / 16.0
-x_train, x_test, y_train, y_test = train_test_split(
-    images, digits.target, test_size=0.25, random_state=42, stratify=digits.target
-)
+FOLDER = "/tmp/digits"
+
+
+def read_images(part: str) -> tuple[Any, Any]:
+    paths = sorted(glob.glob(os.path.join(FOLDER, part, "*", "*.png")))
+    images = [cv2.resize(cv2.imread(path, cv2.IMREAD_GRAYSCALE), (28, 28)) for path in paths]
+    labels = [int(os.path.basename(os.path.dirname(path))) for path in paths]
+    return np.array(images)[..., None] / 255.0, np.array(labels)
+
+
+make_digits(FOLDER)
+x_train, y_train = read_images("train")
+x_test, y_test = read_images("test")
 
 
 def suggest(trial: optuna.Trial, parameters: list[Parameter]) -> Values:
@@ -49,7 +63,7 @@ def suggest(trial: optuna.Trial, parameters: list[Parameter]) -> Values:
 
 
 def make_model(values: Values) -> keras.Model:
-    stack: list[Any] = [layers.Input(shape=(8, 8, 1))]
+    stack: list[Any] = [layers.Input(shape=(28, 28, 1))]
     for block in range(1, values["conv_blocks"] + 1):
         # Blocks beyond the second are like it.
         number = min(block, 2)
@@ -69,7 +83,7 @@ def make_model(values: Values) -> keras.Model:
     return keras.Sequential(stack)
 
 
-def train(values: Values) -> float:
+def train_model(values: Values) -> float:
     keras.backend.clear_session()
     keras.utils.set_random_seed(42)
     model = make_model(values)
@@ -81,8 +95,9 @@ def train(values: Values) -> float:
     model.fit(
         x_train,
         y_train,
-        epochs=values["epochs"],
         batch_size=values["batch_size"],
+        epochs=values["epochs"],
+        steps_per_epoch=values["steps_per_epoch"],
         validation_data=(x_test, y_test),
     )
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)
@@ -97,7 +112,7 @@ def main() -> None:
     startup = time.perf_counter() - BEGAN
     ends = [time.perf_counter()]
     study.optimize(
-        lambda trial: train(suggest(trial, request["parameters"])),
+        lambda trial: train_model(suggest(trial, request["parameters"])),
         n_trials=len(request["trials"]),
         callbacks=[lambda *_: ends.append(time.perf_counter())],
     )

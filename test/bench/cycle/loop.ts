@@ -1,19 +1,17 @@
 /** A study of the sample CNN through a whole Pushtune: real git, Redis, Docker and TensorFlow. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ContainerLimits } from '../../../src/container/containers.js';
-import { packageRoot } from '../../../src/package-root.js';
 import type { Run } from '../../../src/pipeline/run.js';
 import type { Study } from '../../../src/pipeline/study.js';
 import type { Parameter, Values } from '../../../src/tuning/space.js';
 import { startPushtune, type TestServer, until, untilEnded } from '../../support/pushtune.js';
+import { sampleFiles } from '../../support/sample.js';
 import { type ProcessMemory, readMemory } from './memory.js';
 
 /** From the moment in which a run is recorded to that in which the next one is. */
 export interface Cycle {
   readonly trial: number;
-  /** The commit's `train.py`: the same text is the same work. */
-  readonly script: string;
+  /** The commit's Python files: the same texts are the same work. */
+  readonly files: Readonly<Record<string, string>>;
   readonly values: Values;
   readonly metric: number | undefined;
   /** Seconds. */
@@ -53,13 +51,16 @@ export async function runLoop(cycles: number, interpreter: 'auto' | 'cold'): Pro
 }
 
 async function measure(server: TestServer): Promise<Loop> {
-  const script = readFileSync(join(packageRoot(), 'model', 'train.py'), 'utf8');
+  const sample = sampleFiles();
   // Every trial is trained to its end, as it is on the other sides.
   const settings = { '.pushtune.yml': 'pruning: off\n' };
   const before = performance.now();
-  await untilSucceeded(server, await server.push({ 'train.py': onlyImports(script), ...settings }));
+  await untilSucceeded(
+    server,
+    await server.push({ ...sample, 'train.py': onlyData(sample['train.py'] ?? ''), ...settings }),
+  );
   const start = (performance.now() - before) / 1000;
-  const first = await untilSucceeded(server, await server.push({ 'train.py': script, ...settings }));
+  const first = await untilSucceeded(server, await server.push({ ...sample, ...settings }));
   const study = await until(
     'the study ends',
     async () => {
@@ -85,7 +86,9 @@ function toCycle(server: TestServer, study: Study, run: Run, next: Run | undefin
   if (run.training === undefined || next === undefined) throw new Error(`trial ${run.trial} has not trained`);
   return {
     trial: run.trial,
-    script: server.git('show', `${run.sha}:train.py`),
+    files: Object.fromEntries(
+      Object.keys(sampleFiles()).map((path) => [path, server.git('show', `${run.sha}:${path}`)]),
+    ),
     values: study.trials.find(({ number }) => number === run.trial)?.values ?? {},
     metric: run.metric?.value,
     // The person's run is recorded when the push has been accepted, the bot's right before its commit is pushed.
@@ -94,10 +97,10 @@ function toCycle(server: TestServer, study: Study, run: Run, next: Run | undefin
   };
 }
 
-/** A script that has the same modules imported and reaches the target, so that nothing follows it. */
-function onlyImports(script: string): string {
-  const imports = script.split('\n').filter((line) => /^(import|from) /.test(line));
-  return `${imports.join('\n')}\nprint("val_accuracy: 1.0")\n`;
+/** A script that has the same modules imported and makes the images, and reaches the target: nothing follows it. */
+function onlyData(script: string): string {
+  const kept = script.split('\n').filter((line) => /^(import |from |folder = |make_digits\()/.test(line));
+  return `${kept.join('\n')}\nprint("val_accuracy: 1.0")\n`;
 }
 
 async function untilSucceeded(server: TestServer, sha: string): Promise<Run> {
