@@ -60,6 +60,7 @@ const schema = z.strictObject({
       statuses: z.boolean().default(true),
     })
     .prefault({}),
+  poll: z.strictObject({ every: neverOr(seconds).default(seconds.parse('55s')) }).prefault({}),
   repositories: z.array(repositorySchema).default([]),
   smtp: z
     .strictObject({

@@ -70,9 +70,9 @@ export async function work(config: Config, redisUrl: string, log: Logger): Promi
 
 /** @throws {ConfigError} naming what is missing */
 export function assertReadyToServe(config: Config): void {
-  if (config.github.webhook_secret === '') {
+  if (config.github.webhook_secret === '' && config.poll.every === 0) {
     throw new ConfigError(
-      'github.webhook_secret is missing: set it in the configuration or as PUSHTUNE_GITHUB_WEBHOOK_SECRET, to the secret of the webhook on GitHub (openssl rand -hex 32 makes one)',
+      'no push would ever be noticed: set github.webhook_secret in the configuration or as PUSHTUNE_GITHUB_WEBHOOK_SECRET, to the secret of the webhook on GitHub (openssl rand -hex 32 makes one), or poll.every to a duration',
     );
   }
 }

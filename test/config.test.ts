@@ -75,10 +75,11 @@ describe('the configuration', () => {
     assert.equal(findRepository(config, 'a/bb'), undefined);
   });
 
-  it('does not serve without a webhook secret, and says which setting is missing', () => {
+  it('does not serve with neither webhook nor poll, and says which setting is missing', () => {
+    assertReadyToServe(parseConfig({}, 'f'));
     assert.throws(
-      () => assertReadyToServe(parseConfig({}, 'f')),
-      /github\.webhook_secret is missing.*PUSHTUNE_GITHUB_WEBHOOK_SECRET/,
+      () => assertReadyToServe(parseConfig({ poll: { every: 0 } }, 'f')),
+      /no push would ever be noticed: set github\.webhook_secret.*PUSHTUNE_GITHUB_WEBHOOK_SECRET.*poll\.every/,
     );
   });
 });

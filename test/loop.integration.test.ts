@@ -5,39 +5,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { monitorQueueName, openQueues } from '../src/store/queues.js';
 import { connect } from '../src/store/redis.js';
+import { pretendedTraining } from './support/pretended-training.js';
 import { startPushtune, type TestServer, until, untilEnded } from './support/pushtune.js';
-
-/** A script whose accuracy follows from its hyperparameters, which the analysis finds in the network. */
-function pretendedTraining(accuracy: string): string {
-  return `import json
-import os
-import re
-
-LEARNING_RATE = 0.001
-
-
-def build():
-    import keras
-
-    model = keras.Sequential(
-        [
-            keras.layers.Conv2D(8, 3, activation="relu"),
-            keras.layers.Flatten(),
-            keras.layers.Dense(10, activation="softmax"),
-        ]
-    )
-    model.compile(optimizer=keras.optimizers.Adam(learning_rate=LEARNING_RATE), loss="mse")
-    return model
-
-
-if os.environ.get("REALLY"):
-    build().fit(None, None)
-filters = int(re.search(r"Conv2D.(\\d+)", open(__file__).read()).group(1))
-print("pretending to train with", filters, LEARNING_RATE)
-with open("metrics.json", "w") as file:
-    json.dump({"val_accuracy": ${accuracy}}, file)
-`;
-}
 
 /** Prints a line, then waits for longer than any test does. */
 const endlessTraining = `import time

@@ -7,6 +7,7 @@ import { fetchBranch, type Mirror } from '../src/git/mirror.js';
 import type { Run } from '../src/pipeline/run.js';
 import { lastCommit, type PendingPush, pushed, type Study } from '../src/pipeline/study.js';
 import { EditRefusedError } from '../src/python/edit.js';
+import { getHead, moveHead } from '../src/store/heads.js';
 import { inLock } from '../src/store/locks.js';
 import { rememberBotCommit } from '../src/store/runs.js';
 import { getStudy, updateStudy } from '../src/store/studies.js';
@@ -74,8 +75,11 @@ async function pushNow(
   { context, mirror, run, study }: TuneStage,
   pending: PendingPush,
 ): Promise<StageOutcome | undefined> {
-  await rememberBotCommit(context.store.redis, study.repository, pending.sha);
-  const outcome = await pushCommit(mirror, { ...pending, branch: study.branch });
+  const { redis } = context.store;
+  const { repository, branch } = study;
+  await rememberBotCommit(redis, repository, pending.sha);
+  const from = (await getHead(redis, repository, branch))?.sha;
+  const outcome = await pushCommit(mirror, { ...pending, branch });
   if (outcome.kind === 'refused') {
     await announcePushRefused(context, run, study, outcome.message);
     throw new StageFailure(
@@ -83,6 +87,7 @@ async function pushNow(
       { announced: true },
     );
   }
+  if (outcome.kind === 'pushed') await moveHead(redis, { repository, branch, sha: pending.sha, from });
   if (outcome.kind !== 'moved') return undefined;
   const head = await fetchBranch(mirror, study.branch);
   if (head !== undefined) await startHeadRun(context, mirror, run, head);

@@ -30,6 +30,7 @@ import { evaluate } from './evaluate.js';
 import { mailSender } from './mail.js';
 import { monitor, requeueLostRuns } from './monitor.js';
 import { writeNotes } from './notes.js';
+import { poll } from './poll.js';
 import { pull } from './pull.js';
 import { runStage, type StageWork } from './stage.js';
 import { reportStatus } from './status.js';
@@ -80,6 +81,7 @@ export async function startWorkers(config: Config, connection: Redis, log: Logge
   const watch = startWatch(context);
   const send = mailSender(config);
   const report = statusReporter(config);
+  const failedPolls = new Map<string, string>();
   const workers = [
     stageWorker('pull', pull, 4),
     stageWorker('build', build, 2),
@@ -87,6 +89,7 @@ export async function startWorkers(config: Config, connection: Redis, log: Logge
     stageWorker('evaluate', evaluate, 4),
     stageWorker('tune', tune, 2),
     new Worker(monitorQueueName(host), () => monitor(context, watch), options),
+    new Worker('poll', () => poll(context, failedPolls), options),
     new Worker(cleanUpQueueName(host), () => cleanUp(context), options),
     new Worker('mail', (job) => send(job), { ...options, settings: { backoffStrategy: mailBackoff } }),
     new Worker('notes', (job) => writeNotes(context, job), options),
@@ -98,11 +101,11 @@ export async function startWorkers(config: Config, connection: Redis, log: Logge
   }
   await beat(connection, host);
   await requeueLostRuns(context);
-  await scheduleJobs(store, host);
+  await scheduleJobs(store, config);
   // What a killed process left behind is not left for the rest of the hour.
   await store.queues.get(cleanUpQueueName(host)).add('clean-up', {}, kept);
   const schedulers = setInterval(() => {
-    scheduleJobs(store, host).catch((error: unknown) => log.error({ error }, 'the monitor could not be scheduled'));
+    scheduleJobs(store, config).catch((error: unknown) => log.error({ error }, 'the monitor could not be scheduled'));
   }, watchSchedulerEvery);
 
   return {
@@ -118,13 +121,18 @@ export async function startWorkers(config: Config, connection: Redis, log: Logge
 
 async function schedule(queue: Queue, name: string, every: number): Promise<void> {
   const scheduler = await queue.getJobScheduler(name);
-  if (scheduler?.next !== undefined && scheduler.next > Date.now() - every) return;
+  const isDue = scheduler?.next !== undefined && scheduler.next > Date.now() - every;
+  if (isDue && scheduler.every === every) return;
   await queue.upsertJobScheduler(name, { every }, { name, opts: kept });
 }
 
-async function scheduleJobs(store: Store, host: string): Promise<void> {
+async function scheduleJobs(store: Store, { worker: { name: host }, poll }: Config): Promise<void> {
   await schedule(store.queues.get(monitorQueueName(host)), 'monitor', monitorEvery);
   await schedule(store.queues.get(cleanUpQueueName(host)), 'clean-up', cleanUpEvery);
+  // Any host may look for pushes: one look serves all of them.
+  const polls = store.queues.get('poll');
+  if (poll.every === 0) await polls.removeJobScheduler('poll');
+  else await schedule(polls, 'poll', poll.every * 1000);
 }
 
 /**

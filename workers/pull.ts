@@ -13,6 +13,7 @@ import {
 import { belongsToStudy, type Run } from '../src/pipeline/run.js';
 import { newStudy } from '../src/pipeline/study.js';
 import { RepositoryConfigError } from '../src/repository-config.js';
+import { getHead, moveHead } from '../src/store/heads.js';
 import { claimBranch, createStudy } from '../src/store/studies.js';
 import { mirrorOf, now, settingsOf, type WorkerContext } from './context.js';
 import { repositoryConfigIn, studySettings } from './repository-settings.js';
@@ -22,11 +23,15 @@ import { startHeadRun, supersedeStudy } from './supersede.js';
 export async function pull(context: WorkerContext, run: Run): Promise<StageOutcome> {
   const mirror = await mirrorOf(context, run.repository);
   await ensureMirror(mirror);
+  const { repository, branch, sha } = run;
+  const from = (await getHead(context.store.redis, repository, branch))?.sha;
   // The bot's own commit was made here and pushed a moment ago. Whether a person has pushed since is told by the webhook,
   // and by the next push of the bot's.
-  const isOwn = belongsToStudy(run) && (await hasCommit(mirror, run.sha));
-  const head = isOwn ? run.sha : await fetchBranch(mirror, run.branch);
-  if (head !== run.sha) return movedOn(context, mirror, run, head);
+  const isOwn = belongsToStudy(run) && (await hasCommit(mirror, sha));
+  const head = isOwn ? sha : await fetchBranch(mirror, branch);
+  if (head !== sha) return movedOn(context, mirror, run, head);
+  // Whoever reports the same head later reports this run's push.
+  if (run.cause === 'push') await moveHead(context.store.redis, { repository, branch, sha, from, run: run.id });
   if (!belongsToStudy(run)) await beginStudy(context, mirror, run);
   await writeFiles(context, mirror, run);
   return { kind: 'next', found: { host: context.config.worker.name } };

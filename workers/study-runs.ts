@@ -13,20 +13,16 @@ export async function startTrial(
   study: Study,
   { run: id, sha, message, trial, values, sampler }: PendingPush,
 ): Promise<void> {
-  await startRun(
-    context.store,
-    {
-      ...fromStudy(run, study),
-      id,
-      sha,
-      cause: 'trial',
-      message: message.split('\n')[0] ?? '',
-      trial,
-      values,
-      ...(sampler === undefined ? {} : { sampler }),
-    },
-    { onePerCommit: true },
-  );
+  await startRun(context.store, {
+    ...fromStudy(run, study),
+    id,
+    sha,
+    cause: 'trial',
+    message: message.split('\n')[0] ?? '',
+    trial,
+    values,
+    ...(sampler === undefined ? {} : { sampler }),
+  });
   await updateStudy(context.store.redis, study.id, (current) => started(current, id));
 }
 
@@ -43,20 +39,16 @@ export async function startConfirmation(context: WorkerContext, run: Run, study:
   const trial = planned.trials.at(-1);
   if (planned.state !== 'running' || trial?.confirmation === undefined) return false;
   const { run: id, seed } = trial.confirmation;
-  await startRun(
-    context.store,
-    {
-      ...fromStudy(run, study),
-      id,
-      sha: trial.sha,
-      cause: 'confirmation',
-      message: run.message,
-      trial: trial.number,
-      values: trial.values,
-      seed,
-    },
-    { onePerCommit: false },
-  );
+  await startRun(context.store, {
+    ...fromStudy(run, study),
+    id,
+    sha: trial.sha,
+    cause: 'confirmation',
+    message: run.message,
+    trial: trial.number,
+    values: trial.values,
+    seed,
+  });
   await updateStudy(redis, study.id, (current) => started(current, id));
   return true;
 }

@@ -43,6 +43,6 @@ export async function startHeadRun(context: WorkerContext, mirror: Mirror, run: 
       author: { name, email },
       createdAt: now(),
     },
-    { onePerCommit: true },
+    { push: {} },
   );
 }

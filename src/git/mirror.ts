@@ -70,6 +70,22 @@ export async function remoteHead(mirror: Mirror, branch: string): Promise<string
   }
 }
 
+/** The commits that the remote's branches point to now, without fetching them: branch → SHA. */
+export async function remoteHeads(mirror: Mirror): Promise<ReadonlyMap<string, string>> {
+  await mkdir(mirror.scratch, { recursive: true });
+  const git = await remoteGit(mirror.scratch, mirror.credentials, mirror.scratch);
+  try {
+    const lines = (await git.raw(['ls-remote', '--heads', mirror.url])).split('\n');
+    return new Map(
+      lines
+        .map((line) => /^([0-9a-f]+)\trefs\/heads\/(.+)$/.exec(line) ?? [])
+        .flatMap(([, sha, branch]) => (sha === undefined || branch === undefined ? [] : [[branch, sha] as const])),
+    );
+  } catch (error) {
+    throw gitError(`asking ${mirror.url} for its branches failed`, error);
+  }
+}
+
 /** The full SHA of a revision, or undefined when the mirror does not have it. */
 export async function resolveCommit(mirror: Mirror, revision: string): Promise<string | undefined> {
   const sha = await localGit(mirror.path)
@@ -110,14 +126,14 @@ export async function treeOf(mirror: Mirror, sha: string): Promise<string> {
   return knownTrees.forceFetch(sha, { context: mirror });
 }
 
-/** First line of the commit's message, and who wrote it. */
+/** First line of the commit's message and all of it, and who wrote it. */
 export async function describeCommit(
   mirror: Mirror,
   sha: string,
-): Promise<{ message: string; name: string; email: string }> {
-  const text = await localGit(mirror.path).raw(['show', '--no-patch', '--format=%s%x00%an%x00%ae', sha]);
-  const [message = '', name = '', email = ''] = text.trimEnd().split('\0');
-  return { message, name, email };
+): Promise<{ message: string; body: string; name: string; email: string }> {
+  const text = await localGit(mirror.path).raw(['show', '--no-patch', '--format=%s%x00%an%x00%ae%x00%B', sha]);
+  const [message = '', name = '', email = '', body = ''] = text.trimEnd().split('\0');
+  return { message, body, name, email };
 }
 
 /** Writes the commit's files into the folder: no `.git`, no filters, no submodules. */

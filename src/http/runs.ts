@@ -66,21 +66,17 @@ export async function runRoutes(app: FastifyInstance, { config, store }: RouteOp
     const sha = await askForHead(config, credentials, settings, branch);
     if (sha === undefined) return reply.code(404).send({ error: `${repository} has no branch ${branch}` });
 
-    const { id } = await startRun(
-      store,
-      {
-        id: newId(),
-        study: newId(),
-        trial: 0,
-        cause: 'manual',
-        repository: settings.name,
-        branch,
-        sha,
-        message: 'started by hand',
-        createdAt: new Date().toISOString(),
-      },
-      { onePerCommit: false },
-    );
+    const { id } = await startRun(store, {
+      id: newId(),
+      study: newId(),
+      trial: 0,
+      cause: 'manual',
+      repository: settings.name,
+      branch,
+      sha,
+      message: 'started by hand',
+      createdAt: new Date().toISOString(),
+    });
     const url = runUrl(config, id);
     return reply.code(202).header('Location', url).send({ run: id, url });
   });

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { RouteOptions } from '../app.js';
 import { findRepository } from '../config.js';
 import { decidePush, type Push } from '../pipeline/push.js';
+import { forgetHead, getHead, moveHead } from '../store/heads.js';
 import { isBotCommit } from '../store/runs.js';
 import { newId, startRun } from '../store/start-run.js';
 import { header } from './headers.js';
@@ -22,6 +23,7 @@ const person = z.object({ name: z.string().nullish(), email: z.string().nullish(
 /** The part of GitHub's push event that Pushtune reads. Its URLs are not among it: they come from the configuration. */
 const pushPayload = z.object({
   ref: z.string(),
+  before: sha.nullish(),
   after: sha,
   deleted: z.boolean().default(false),
   repository: z.object({ full_name: z.string() }),
@@ -35,7 +37,16 @@ const pushPayload = z.object({
 });
 
 export async function webhookRoutes(app: FastifyInstance, options: RouteOptions): Promise<void> {
-  const webhooks = new Webhooks({ secret: options.config.github.webhook_secret });
+  const { webhook_secret: secret } = options.config.github;
+  if (secret === '') {
+    app.post('/webhooks/github', (_request, reply) =>
+      reply.code(503).send({
+        error: 'no webhook is configured: set github.webhook_secret; until then pushes are found by looking for them',
+      }),
+    );
+    return;
+  }
+  const webhooks = new Webhooks({ secret });
   // The signature covers the bytes as they came, so nothing may parse them before it is checked.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
@@ -82,6 +93,11 @@ async function handlePush(
     return ignore(request, reply, "the commit is Pushtune's own: its study starts the run itself");
   }
   const decision = decidePush(push, settings?.branches);
+  if (settings !== undefined && !decision.accepted && decision.branch !== undefined) {
+    const from = (await getHead(store.redis, settings.name, decision.branch))?.sha;
+    if (push.deleted) await forgetHead(store.redis, settings.name, decision.branch);
+    else await moveHead(store.redis, { repository: settings.name, branch: decision.branch, sha: push.sha, from });
+  }
   if (!decision.accepted || settings === undefined) {
     return ignore(request, reply, decision.accepted ? `${push.repository} is not watched` : decision.reason);
   }
@@ -100,7 +116,10 @@ async function handlePush(
       createdAt: new Date().toISOString(),
       ...(push.author === undefined ? {} : { author: push.author }),
     },
-    { onePerCommit: true, ...(delivery === undefined ? {} : { delivery }) },
+    {
+      push: push.before === undefined ? {} : { before: push.before },
+      ...(delivery === undefined ? {} : { delivery }),
+    },
   );
   request.log.info({ run: recorded.id, delivery, created: recorded.created }, 'a push was accepted');
   const url = runUrl(config, recorded.id);
@@ -139,6 +158,7 @@ function toPush(payload: z.infer<typeof pushPayload>): Push {
     repository: payload.repository.full_name,
     ref: payload.ref,
     sha: payload.after,
+    ...(typeof payload.before === 'string' ? { before: payload.before } : {}),
     deleted: payload.deleted || /^0+$/.test(payload.after),
     message: head?.message ?? '',
     ...(email === undefined || email === null || email === '' ? {} : { author: { name, email } }),

@@ -10,6 +10,8 @@ export interface Push {
   readonly ref: string;
   /** The ref's new commit; forty zeros when the ref was deleted. */
   readonly sha: string;
+  /** The commit that the ref pointed to before; forty zeros when it is new. */
+  readonly before?: string;
   readonly deleted: boolean;
   /** The head commit's whole message. */
   readonly message: string;
@@ -18,7 +20,8 @@ export interface Push {
 
 export type PushDecision =
   | { readonly accepted: true; readonly branch: string }
-  | { readonly accepted: false; readonly reason: string };
+  /** `branch` is there when it is a watched one, which has moved all the same. */
+  | { readonly accepted: false; readonly reason: string; readonly branch?: string };
 
 const branchPrefix = 'refs/heads/';
 
@@ -35,10 +38,15 @@ export function decidePush(push: Push, branches: readonly string[] | undefined):
   if (branches === undefined) return ignore(`${push.repository} is not watched`);
   if (!push.ref.startsWith(branchPrefix)) return ignore(`${push.ref} is not a branch`);
   const branch = push.ref.slice(branchPrefix.length);
-  if (push.deleted) return ignore(`the branch ${branch} was deleted`);
-  if (!picomatch.isMatch(branch, [...branches], { bash: true })) return ignore(`the branch ${branch} is not watched`);
-  if (asksToSkip(push.message)) return ignore('the head commit asks to skip CI');
+  if (!isWatched(branch, branches)) return ignore(`the branch ${branch} is not watched`);
+  if (push.deleted) return { ...ignore(`the branch ${branch} was deleted`), branch };
+  if (asksToSkip(push.message)) return { ...ignore('the head commit asks to skip CI'), branch };
   return { accepted: true, branch };
+}
+
+/** @param branches glob patterns of the watched branches */
+export function isWatched(branch: string, branches: readonly string[]): boolean {
+  return picomatch.isMatch(branch, [...branches], { bash: true });
 }
 
 export function asksToSkip(message: string): boolean {
@@ -46,6 +54,6 @@ export function asksToSkip(message: string): boolean {
   return skipMarks.some((mark) => lower.includes(mark)) || skipTrailer.test(message);
 }
 
-function ignore(reason: string): PushDecision {
-  return { accepted: false, reason };
+function ignore(reason: string) {
+  return { accepted: false, reason } as const;
 }

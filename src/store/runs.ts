@@ -1,6 +1,7 @@
 /** Runs in Redis, and the index of what started them: deliveries and commits. */
 import type { Redis } from 'ioredis';
 import { isFinished, type Run, type RunState } from '../pipeline/run.js';
+import { branchesKey, headKey, mostPassed, passedKey } from './heads.js';
 import { key, updateDocument } from './redis.js';
 
 const runKey = (id: string): string => key('run', id);
@@ -10,7 +11,6 @@ const unfinishedRuns = key('runs', 'unfinished');
 const repositoryRuns = (repository: string): string => key('repository', repository, 'runs');
 const runNumbers = (repository: string): string => key('repository', repository, 'run-number');
 const deliveryKey = (delivery: string): string => key('delivery', delivery);
-const commitKey = (repository: string, branch: string, sha: string): string => key('commit', repository, branch, sha);
 
 /** GitHub lets a delivery be repeated for three days; Pushtune remembers it for longer than that. */
 const deliveryMemory = 14 * 24 * 3600;
@@ -19,57 +19,117 @@ const deliveryMemory = 14 * 24 * 3600;
 const page = 100;
 
 /**
- * Records a run unless it is there, or its delivery or its commit has one already.
- * KEYS: run, all runs, unfinished runs, repository's runs, run number, [delivery], [commit]; the last two are the
- * index and may be missing. ARGV: id, document, seconds to remember the delivery.
- * Returns {id of the run, 1 if it was made now}.
+ * Records a run unless it is there, or its delivery or the branch's head has one already.
+ * KEYS: run, all runs, unfinished runs, repository's runs, run number, branch's head, its earlier heads, branches,
+ * [delivery]. ARGV: id, document, seconds to remember the delivery, `push` or empty, branch, sha, the head before the
+ * push or empty, the head that must be known or `-`, now in milliseconds, how many earlier heads are kept.
+ * Returns {id of the run, 1 if it was made now}; an empty id when another head is known than the one that must be.
+ *
+ * A report comes late when the branch has left behind the commit that it begins or ends with: its run is recorded, and
+ * the head stays where it is.
  */
 const recordRun = `
 if redis.call('EXISTS', KEYS[1]) == 1 then return {ARGV[1], 0} end
-for i = 6, #KEYS do
-  local known = redis.call('GET', KEYS[i])
+if KEYS[9] then
+  local known = redis.call('GET', KEYS[9])
   if known then return {known, 0} end
+end
+local late, head = false, false
+if ARGV[4] == 'push' then
+  local known = redis.call('HMGET', KEYS[6], 'sha', 'run')
+  head = known[1]
+  if ARGV[8] ~= '-' and (head or '') ~= ARGV[8] then return {'', 0} end
+  if head == ARGV[6] and known[2] and known[2] ~= '' then
+    if KEYS[9] then redis.call('SET', KEYS[9], known[2], 'EX', ARGV[3]) end
+    return {known[2], 0}
+  end
+  if head and head ~= ARGV[6] and ARGV[7] ~= '' and ARGV[7] ~= head then
+    for _, passed in ipairs(redis.call('LRANGE', KEYS[7], 0, -1)) do
+      if passed == ARGV[6] or passed == ARGV[7] then late = true end
+    end
+  end
 end
 local number = redis.call('INCR', KEYS[5])
 redis.call('HSET', KEYS[1], 'version', 1, 'number', number, 'document', ARGV[2])
 redis.call('ZADD', KEYS[2], 0, ARGV[1])
 redis.call('ZADD', KEYS[3], 0, ARGV[1])
 redis.call('ZADD', KEYS[4], 0, ARGV[1])
-for i = 6, #KEYS do redis.call('SET', KEYS[i], ARGV[1]) end
-if #KEYS > 6 then redis.call('EXPIRE', KEYS[6], ARGV[3]) end
+if KEYS[9] then redis.call('SET', KEYS[9], ARGV[1], 'EX', ARGV[3]) end
+if ARGV[4] == 'push' and not late then
+  if head and head ~= ARGV[6] then
+    redis.call('LPUSH', KEYS[7], head)
+    redis.call('LTRIM', KEYS[7], 0, ARGV[10] - 1)
+  end
+  redis.call('HSET', KEYS[6], 'sha', ARGV[6], 'run', ARGV[1], 'at', ARGV[9])
+  redis.call('SADD', KEYS[8], ARGV[5])
+end
 return {ARGV[1], 1}`;
 
 export interface RecordOptions {
   /** Id of the webhook delivery that reports the commit. */
   readonly delivery?: string;
-  /** Whether the commit may have one run only. A run that a person starts by hand is always a new one. */
-  readonly onePerCommit: boolean;
+  /** The push that the run is of, which has one run only. A run that a person starts by hand is always a new one. */
+  readonly push?: PushReport;
+}
+
+/** That a branch moved to the run's commit. The same commit is pushed again when the branch was elsewhere meanwhile. */
+export interface PushReport {
+  /** Where the branch stood before, if the report says so. */
+  readonly before?: string;
 }
 
 export interface RecordedRun {
   readonly id: string;
-  /** False when the delivery or the commit had a run already: then `id` is that run's. */
+  /** False when the delivery or the push had a run already: then `id` is that run's. */
   readonly created: boolean;
 }
 
 /** Stores the run in one atomic step, so that the same push never starts two, however often it is reported. */
-export async function createRun(redis: Redis, run: Omit<Run, 'number'>, options: RecordOptions): Promise<RecordedRun> {
-  const index = [
-    ...(options.delivery === undefined ? [] : [deliveryKey(options.delivery)]),
-    ...(options.onePerCommit ? [commitKey(run.repository, run.branch, run.sha)] : []),
+export async function createRun(
+  redis: Redis,
+  run: Omit<Run, 'number'>,
+  options: RecordOptions = {},
+): Promise<RecordedRun> {
+  const recorded = await record(redis, run, options);
+  if (recorded === undefined) throw new Error(`the run ${run.id} was not recorded`);
+  return recorded;
+}
+
+/**
+ * As {@link createRun}, for a head that was found by looking.
+ *
+ * @param knownHead what was known before the look; empty: nothing
+ * @returns undefined when another head has become known meanwhile, so that the look may be outdated
+ */
+export async function createSeenRun(
+  redis: Redis,
+  run: Omit<Run, 'number'>,
+  knownHead: string,
+): Promise<RecordedRun | undefined> {
+  return record(redis, run, { push: {} }, knownHead);
+}
+
+async function record(
+  redis: Redis,
+  run: Omit<Run, 'number'>,
+  { delivery, push }: RecordOptions,
+  knownHead = '-',
+): Promise<RecordedRun | undefined> {
+  const { repository, branch } = run;
+  const keys = [
+    ...[runKey(run.id), allRuns, unfinishedRuns, repositoryRuns(repository), runNumbers(repository)],
+    ...[headKey(repository, branch), passedKey(repository, branch), branchesKey(repository)],
+    ...(delivery === undefined ? [] : [deliveryKey(delivery)]),
   ];
-  const keys = [runKey(run.id), allRuns, unfinishedRuns, repositoryRuns(run.repository), runNumbers(run.repository)];
   const answer = await redis.eval(
     recordRun,
-    keys.length + index.length,
+    keys.length,
     ...keys,
-    ...index,
-    run.id,
-    JSON.stringify(run),
-    deliveryMemory,
+    ...[run.id, JSON.stringify(run), deliveryMemory, push === undefined ? '' : 'push', branch, run.sha],
+    ...[push?.before ?? '', knownHead, Date.now(), mostPassed],
   );
   const [id, created] = answer as [string, number];
-  return { id, created: created === 1 };
+  return id === '' ? undefined : { id, created: created === 1 };
 }
 
 export async function getRun(redis: Redis, id: string): Promise<Run | undefined> {

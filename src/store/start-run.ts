@@ -3,7 +3,7 @@ import type { Redis } from 'ioredis';
 import { monotonicFactory } from 'ulid';
 import { currentStage, isFinished, type NewRun, newRun } from '../pipeline/run.js';
 import type { Queues } from './queues.js';
-import { createRun, getRun, type RecordedRun, type RecordOptions } from './runs.js';
+import { createRun, createSeenRun, getRun, type RecordedRun, type RecordOptions } from './runs.js';
 
 /** What processes share through Redis. */
 export interface Store {
@@ -23,9 +23,16 @@ export function newId(): string {
  * Records the run and enqueues its first stage. A report that is repeated finds the run that is there, and puts it back
  * into its queue in case the process that recorded it died before it could.
  */
-export async function startRun(store: Store, run: NewRun, options: RecordOptions): Promise<RecordedRun> {
+export async function startRun(store: Store, run: NewRun, options: RecordOptions = {}): Promise<RecordedRun> {
   const recorded = await createRun(store.redis, newRun(run), options);
   await enqueueCurrentStage(store, recorded.id);
+  return recorded;
+}
+
+/** As {@link startRun}, for a head that was found by looking: see {@link createSeenRun}. */
+export async function startSeenRun(store: Store, run: NewRun, knownHead: string): Promise<RecordedRun | undefined> {
+  const recorded = await createSeenRun(store.redis, newRun(run), knownHead);
+  if (recorded !== undefined) await enqueueCurrentStage(store, recorded.id);
   return recorded;
 }
 

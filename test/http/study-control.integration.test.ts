@@ -59,7 +59,7 @@ async function measuredStudy(change: (study: Study) => Study = (study) => study)
     message: '',
     study: study.id,
   } as const;
-  const { id } = await startRun(server.store, { ...run, trial: 0, createdAt: at }, { onePerCommit: true });
+  const { id } = await startRun(server.store, { ...run, trial: 0, createdAt: at }, { push: {} });
   const metric = { name: 'val_accuracy', value: 0.5, source: 'log' };
   const trial = { number: 0, run: id, sha: head, values: {}, state: 'completed', metric } as const;
   const changed = change(recordTrial(study, trial));

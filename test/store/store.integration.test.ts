@@ -50,7 +50,7 @@ describe('the store', () => {
   it('records one run for a commit, however many report it at once', async () => {
     const sha = '2'.repeat(40);
     const reports = Array.from({ length: 20 }, (_, i) =>
-      runs.createRun(redis, newRun(run({ sha })), { onePerCommit: true, delivery: `many-${i}` }),
+      runs.createRun(redis, newRun(run({ sha })), { push: {}, delivery: `many-${i}` }),
     );
     const recorded = await Promise.all(reports);
     assert.equal(new Set(recorded.map(({ id }) => id)).size, 1);
@@ -59,23 +59,23 @@ describe('the store', () => {
 
   it('records one run for a delivery, and a new one each time that a person asks by hand', async () => {
     const first = await runs.createRun(redis, newRun(run({ sha: '3'.repeat(40) })), {
-      onePerCommit: true,
+      push: {},
       delivery: 'd',
     });
     const again = await runs.createRun(redis, newRun(run({ sha: '4'.repeat(40) })), {
-      onePerCommit: true,
+      push: {},
       delivery: 'd',
     });
     assert.deepEqual(again, { id: first.id, created: false });
-    const byHand = await runs.createRun(redis, newRun(run({ sha: '3'.repeat(40) })), { onePerCommit: false });
+    const byHand = await runs.createRun(redis, newRun(run({ sha: '3'.repeat(40) })));
     assert.ok(byHand.created);
   });
 
   it('leaves a run alone that is recorded again under its id, as after a crash', async () => {
     const planned = newRun(run({ sha: '8'.repeat(40) }));
-    assert.ok((await runs.createRun(redis, planned, { onePerCommit: false })).created);
+    assert.ok((await runs.createRun(redis, planned)).created);
     const begun = await runs.updateRun(redis, planned.id, (current) => addEvent(current, at, 'begun'));
-    const again = await runs.createRun(redis, planned, { onePerCommit: false });
+    const again = await runs.createRun(redis, planned);
     assert.deepEqual(again, { id: planned.id, created: false });
     assert.deepEqual(await runs.getRun(redis, planned.id), begun);
   });
@@ -84,7 +84,7 @@ describe('the store', () => {
     const numbers = [];
     for (const digit of ['5', '6', '7']) {
       const { id } = await runs.createRun(redis, newRun(run({ repository: 'x/y', sha: digit.repeat(40) })), {
-        onePerCommit: true,
+        push: {},
       });
       numbers.push((await runs.getRun(redis, id))?.number);
     }
@@ -92,7 +92,7 @@ describe('the store', () => {
   });
 
   it('loses no change when many change a run at once', async () => {
-    const { id } = await runs.createRun(redis, newRun(run()), { onePerCommit: false });
+    const { id } = await runs.createRun(redis, newRun(run()));
     await Promise.all(
       Array.from({ length: 20 }, (_, i) => runs.updateRun(redis, id, (current) => addEvent(current, at, `event ${i}`))),
     );
@@ -103,7 +103,7 @@ describe('the store', () => {
     const ids = [];
     for (let i = 0; i < 5; i += 1) {
       const branch = i % 2 === 0 ? 'even' : 'odd';
-      ids.push((await runs.createRun(redis, newRun(run({ repository: 'l/l', branch })), { onePerCommit: false })).id);
+      ids.push((await runs.createRun(redis, newRun(run({ repository: 'l/l', branch })))).id);
     }
     const selection = { repository: 'l/l', limit: 2 };
     const page = await runs.listRuns(redis, selection);
@@ -120,7 +120,7 @@ describe('the store', () => {
   });
 
   it('puts a run back into its queue when a crash kept it out, and only then', async () => {
-    const { id } = await runs.createRun(redis, newRun(run()), { onePerCommit: false });
+    const { id } = await runs.createRun(redis, newRun(run()));
     const store = { redis, queues };
     assert.ok(await enqueueCurrentStage(store, id));
     assert.ok(!(await enqueueCurrentStage(store, id)));
@@ -130,7 +130,7 @@ describe('the store', () => {
   });
 
   it('starts a run and its first stage together', async () => {
-    const { id } = await startRun({ redis, queues }, run(), { onePerCommit: false });
+    const { id } = await startRun({ redis, queues }, run());
     assert.ok(await queues.hasStage(id, 'pull', ''));
   });
 

@@ -29,6 +29,12 @@ export interface TestServer {
   readonly remote: string;
   /** Commits files to the remote's main branch as a person, and reports the push. Returns the commit's SHA. */
   push(files: Readonly<Record<string, string | Uint8Array>>, message?: string): Promise<string>;
+  /** The same without the report. */
+  pushUnreported(files: Readonly<Record<string, string | Uint8Array>>, message?: string): string;
+  /** Git in the person's clone, as it is. */
+  person(...parameters: string[]): string;
+  /** Sends the webhook that GitHub would send for the commit; every call is a delivery of its own, unless it is named. */
+  report(sha: string, details?: PushDetails): Promise<{ readonly run?: string; readonly reason?: string }>;
   runs(): Promise<Run[]>;
   study(id: string): Promise<Study>;
   log(run: string): Promise<string>;
@@ -41,6 +47,13 @@ export interface TestServer {
   /** Kills the server's process without a chance to clean up (`processes: 'own'` only), and starts another. */
   killAndRestart(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface PushDetails {
+  readonly message?: string;
+  /** Where the branch stood; by default it is new. */
+  readonly before?: string;
+  readonly delivery?: string;
 }
 
 /**
@@ -87,37 +100,44 @@ export async function startPushtune(
     return run(clone, 'git', ...parameters);
   }
 
+  function pushUnreported(files: Readonly<Record<string, string | Uint8Array>>, message = 'a person writes'): string {
+    if (run(clone, 'git', 'ls-remote', 'origin', 'main') !== '') git('status');
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(clone, path)), { recursive: true });
+      writeFileSync(join(clone, path), text);
+    }
+    run(clone, 'git', 'add', '--all');
+    run(
+      clone,
+      'git',
+      '-c',
+      'user.name=Ada',
+      '-c',
+      'user.email=ada@example.org',
+      'commit',
+      '--quiet',
+      '--allow-empty',
+      '-m',
+      message,
+    );
+    run(clone, 'git', 'push', '--quiet', 'origin', 'main');
+    return run(clone, 'git', 'rev-parse', 'HEAD').trim();
+  }
+
   return {
     config,
     url: running.url,
     docker,
     remote,
     git,
+    person: (...parameters) => run(clone, 'git', ...parameters),
+    report: (sha, details) => report(running.url, sha, details),
     async push(files, message = 'a person writes') {
-      if (run(clone, 'git', 'ls-remote', 'origin', 'main') !== '') git('status');
-      for (const [path, text] of Object.entries(files)) {
-        mkdirSync(dirname(join(clone, path)), { recursive: true });
-        writeFileSync(join(clone, path), text);
-      }
-      run(clone, 'git', 'add', '--all');
-      run(
-        clone,
-        'git',
-        '-c',
-        'user.name=Ada',
-        '-c',
-        'user.email=ada@example.org',
-        'commit',
-        '--quiet',
-        '--allow-empty',
-        '-m',
-        message,
-      );
-      run(clone, 'git', 'push', '--quiet', 'origin', 'main');
-      const sha = run(clone, 'git', 'rev-parse', 'HEAD').trim();
-      await report(running.url, sha, message);
+      const sha = pushUnreported(files, message);
+      await report(running.url, sha, { message });
       return sha;
     },
+    pushUnreported,
     async runs() {
       const answer = await fetch(`${running.url}/api/runs?limit=200`);
       return ((await answer.json()) as { runs: Run[] }).runs;
@@ -186,10 +206,14 @@ async function spawnServer(
 }
 
 /** Sends the webhook that GitHub would send. */
-async function report(url: string, sha: string, message: string): Promise<void> {
+async function report(
+  url: string,
+  sha: string,
+  { message = 'a person writes', before = '0'.repeat(40), delivery = randomUUID() }: PushDetails = {},
+): Promise<{ readonly run?: string; readonly reason?: string }> {
   const body = JSON.stringify({
     ref: 'refs/heads/main',
-    before: '0'.repeat(40),
+    before,
     after: sha,
     deleted: false,
     repository: { full_name: repository, clone_url: 'https://evil.example/never.git' },
@@ -201,13 +225,14 @@ async function report(url: string, sha: string, message: string): Promise<void> 
     headers: {
       'content-type': 'application/json',
       'x-github-event': 'push',
-      'x-github-delivery': randomUUID(),
+      'x-github-delivery': delivery,
       'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
     },
     body,
   });
   if (response.status !== 202)
     throw new Error(`the webhook was answered with ${response.status}: ${await response.text()}`);
+  return (await response.json()) as { readonly run?: string; readonly reason?: string };
 }
 
 /** Waits for a condition; the limit is only there so that a test that fails ends. */

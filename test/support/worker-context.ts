@@ -101,7 +101,7 @@ export async function startTestWorker(settings: Readonly<Record<string, unknown>
       const id = newId();
       const known = { id, repository, branch: 'main', sha: id, cause: 'push', message: '', study: newId() } as const;
       const run = newRun({ ...known, trial: 0, createdAt: new Date().toISOString() });
-      await createRun(store.redis, run, { onePerCommit: false });
+      await createRun(store.redis, run);
       const build = { main: 'train.py', environment: 'sklearn', image, container };
       const succeeded = { state: 'succeeded' } as const;
       const stages = { ...run.stages, pull: succeeded, build: succeeded, train: { state: 'running' } as const };

@@ -80,7 +80,7 @@ describe('a training that is followed', () => {
       trial: 5,
       createdAt: at,
     });
-    const { id } = await createRun(redis, { ...run, ...change }, { onePerCommit: false });
+    const { id } = await createRun(redis, { ...run, ...change });
     return recorded(id);
   }
 

@@ -87,7 +87,7 @@ describe('a tune stage that is repeated', () => {
       trial: 0,
       createdAt: study.createdAt,
     };
-    const { id } = await createRun(redis, newRun(run), { onePerCommit: true });
+    const { id } = await createRun(redis, newRun(run), { push: {} });
     return measured(id, value);
   }
 
