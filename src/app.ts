@@ -1,6 +1,7 @@
 /** The HTTP application, without a port: `server.ts` listens, tests call `inject()`. */
 import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify';
 import type { Config } from './config.js';
+import { closeToStrangers } from './http/authorization.js';
 import { healthRoutes } from './http/health.js';
 import { runRoutes } from './http/runs.js';
 import { statusRoutes } from './http/status.js';
@@ -54,9 +55,12 @@ export function buildApp({ config, store, logger }: AppOptions): FastifyInstance
 
   const options: RouteOptions = { config, store };
   app.register(webhookRoutes, options);
-  app.register(runRoutes, options);
-  app.register(studyRoutes, options);
-  app.register(statusRoutes, options);
   app.register(healthRoutes, options);
+  app.register(async (closed) => {
+    closeToStrangers(closed, config);
+    closed.register(runRoutes, options);
+    closed.register(studyRoutes, options);
+    closed.register(statusRoutes, options);
+  });
   return app;
 }

@@ -259,7 +259,7 @@ async function makeLogger(config: Config): Promise<Logger> {
   const options = {
     level: config.log.level,
     serializers: { error: pino.stdSerializers.err },
-    redact: ['*.token', '*.password', '*.webhook_secret', 'headers.authorization'],
+    redact: ['*.token', '*.read_token', '*.password', '*.webhook_secret', 'headers.authorization'],
   };
   if (!process.stdout.isTTY) return pino(options);
   return pino({ ...options, transport: { target: 'pino-pretty', options: { ignore: 'pid,hostname' } } });

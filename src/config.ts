@@ -38,6 +38,8 @@ const schema = z.strictObject({
       port: z.int().min(0).max(65_535).default(8080),
       url: z.string().default(''),
       token: z.string().default(''),
+      read_token: z.string().default(''),
+      public: z.boolean().default(false),
     })
     .prefault({}),
   data: z.string().min(1).default('data'),

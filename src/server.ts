@@ -68,8 +68,17 @@ export async function work(config: Config, redisUrl: string, log: Logger): Promi
   };
 }
 
+/** Addresses that only this machine reaches. */
+const ownAddress = /^(127\.\d+\.\d+\.\d+|::1|localhost)$/i;
+
 /** @throws {ConfigError} naming what is missing */
 export function assertReadyToServe(config: Config): void {
+  const { host, read_token: readToken, public: isPublic } = config.server;
+  if (!ownAddress.test(host) && readToken === '' && !isPublic) {
+    throw new ConfigError(
+      `server.host is ${host}, which other machines reach, and anybody there could read runs, logs and code: set server.read_token or PUSHTUNE_SERVER_READ_TOKEN (openssl rand -hex 32 makes one), or server.public to true where that is meant`,
+    );
+  }
   if (config.github.webhook_secret === '' && config.poll.every === 0) {
     throw new ConfigError(
       'no push would ever be noticed: set github.webhook_secret in the configuration or as PUSHTUNE_GITHUB_WEBHOOK_SECRET, to the secret of the webhook on GitHub (openssl rand -hex 32 makes one), or poll.every to a duration',

@@ -85,6 +85,8 @@ export async function startPushtune(
     ...settings,
   };
   const config = parseConfig(written, 'the test');
+  const { read_token: readToken } = config.server;
+  const reader: Record<string, string> = readToken === '' ? {} : { authorization: `Bearer ${readToken}` };
   const configFile = join(folder, 'pushtune.yml');
   writeFileSync(configFile, stringify(written));
   const log = pino({ level: process.env.PUSHTUNE_TEST_LOG ?? 'silent' });
@@ -139,14 +141,14 @@ export async function startPushtune(
     },
     pushUnreported,
     async runs() {
-      const answer = await fetch(`${running.url}/api/runs?limit=200`);
+      const answer = await fetch(`${running.url}/api/runs?limit=200`, { headers: reader });
       return ((await answer.json()) as { runs: Run[] }).runs;
     },
     async study(id) {
-      return (await (await fetch(`${running.url}/api/studies/${id}`)).json()) as Study;
+      return (await (await fetch(`${running.url}/api/studies/${id}`, { headers: reader })).json()) as Study;
     },
     async log(id) {
-      return (await fetch(`${running.url}/api/runs/${id}/log`)).text();
+      return (await fetch(`${running.url}/api/runs/${id}/log`, { headers: reader })).text();
     },
     async mails() {
       const box = join(config.data, 'mail');
