@@ -130,8 +130,17 @@ program
     if (check.errors.length > 0) process.exitCode = 1;
   });
 
+asksServer(program.command('cancel').description('end a run at once, and the study that waits for it'))
+  .argument('<id>', 'the run')
+  .action(async (id: string, options: ServerOptions) => {
+    const { serverOf } = await import('./server-client.js');
+    const { cancelRun } = await import('./study-client.js');
+    process.stdout.write(`${await cancelRun(serverOf(await readConfig(), options), id)}\n`);
+  });
+
 const studyGroup = program.command('study').description('what was tried and what came of it, and how a study goes on');
 
+studyCommand('stop', 'end a study at once, with the training that runs; the branch stays as it is');
 studyCommand('pause', 'start no further trial after the training that runs');
 studyCommand('resume', 'go on with a paused study');
 studyCommand('extend', 'add to the budget of a study, also of one that its budget has ended')
@@ -188,22 +197,27 @@ interface ExportOptions {
   readonly json?: boolean;
 }
 
-interface StudyOptions {
+interface ServerOptions {
   readonly server?: string;
   readonly token?: string;
+}
+
+interface StudyOptions extends ServerOptions {
   readonly trials?: number;
   readonly hours?: number;
   readonly patience?: number;
 }
 
 /** A command that asks the server; its token is an option of last resort, since other users see command lines. */
-function studyCommand(action: 'pause' | 'resume' | 'extend', description: string): Command {
-  return studyGroup
-    .command(action)
-    .description(description)
-    .argument('<id>', 'the study')
+function asksServer(command: Command): Command {
+  return command
     .option('--server <url>', 'address of the server (or server.url of the configuration)')
-    .option('--token <token>', 'its token (or server.token of the configuration, PUSHTUNE_SERVER_TOKEN)')
+    .option('--token <token>', 'its token (or server.token of the configuration, PUSHTUNE_SERVER_TOKEN)');
+}
+
+function studyCommand(action: 'stop' | 'pause' | 'resume' | 'extend', description: string): Command {
+  return asksServer(studyGroup.command(action).description(description))
+    .argument('<id>', 'the study')
     .action(async (id: string, options: StudyOptions) => {
       const { server: _server, token: _token, ...more } = options;
       const { serverOf } = await import('./server-client.js');

@@ -61,7 +61,7 @@ export async function pushPending(stage: TuneStage, pending: PendingPush): Promi
   // Two pushes at once would get into each other's way at the host, which looks as if it refused one of them.
   return inLock(redis, `push:${stage.study.id}`, async () => {
     const current = await getStudy(redis, stage.study.id);
-    if (current?.state === 'superseded') return supersededBy(current.reason);
+    if (current?.state === 'superseded' || current?.state === 'stopped') return supersededBy(current.reason);
     if (current?.pending?.sha !== pending.sha) return undefined;
     const ended = await pushNow(stage, pending);
     // The end of a study keeps it until all that belongs to the end is done.

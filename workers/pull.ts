@@ -13,7 +13,9 @@ import {
 import { belongsToStudy, type Run } from '../src/pipeline/run.js';
 import { newStudy } from '../src/pipeline/study.js';
 import { RepositoryConfigError } from '../src/repository-config.js';
+import { stopStudyNow } from '../src/store/control-study.js';
 import { getHead, moveHead } from '../src/store/heads.js';
+import { getRun } from '../src/store/runs.js';
 import { claimBranch, createStudy } from '../src/store/studies.js';
 import { mirrorOf, now, settingsOf, type WorkerContext } from './context.js';
 import { repositoryConfigIn, studySettings } from './repository-settings.js';
@@ -71,6 +73,9 @@ async function beginStudy(context: WorkerContext, mirror: Mirror, run: Run): Pro
   const before = await claimBranch(context.store.redis, study);
   if (before !== undefined)
     await supersedeStudy(context, before, `${run.sha.slice(0, 10)} was pushed to ${run.branch}`);
+  // Who cancelled the run before there was a study has not stopped that.
+  if ((await getRun(context.store.redis, run.id))?.state === 'cancelled')
+    await stopStudyNow(context.store, study.id, `run ${run.number} was cancelled`);
   if (error !== undefined) throw new StageFailure(error);
 }
 

@@ -2,6 +2,7 @@
 import { DelayedError, type Job } from 'bullmq';
 import {
   belongsToStudy,
+  type EndState,
   endRun,
   failStage,
   failTrialStage,
@@ -45,7 +46,7 @@ export type StageOutcome =
   /** Nothing can be done now, and the stage looks again later: its study is paused. */
   | { readonly kind: 'hold' }
   /** The run ends here. */
-  | { readonly kind: 'end'; readonly state: 'succeeded' | 'failed' | 'superseded'; readonly reason: string };
+  | { readonly kind: 'end'; readonly state: EndState; readonly reason: string };
 
 /** Milliseconds after which a stage that holds looks again; a person who resumes its study has it look at once. */
 const holdInterval = 60_000;

@@ -54,7 +54,7 @@ export interface TrainingEnd extends TrainingResult {
 export interface TrainingListener {
   /** Takes bytes of the log that stand at `offset`; returns the offset from which to go on. */
   onLog(offset: number, bytes: Buffer): Promise<number>;
-  /** Asked about once a second: true stops the training. */
+  /** Asked about twice a second: true stops the training. */
   shouldStop(): Promise<boolean>;
   /** Asked about what was reported (see {@link readEvents}) whenever that has grown: true ends the training as pruned. */
   shouldPrune(events: string): Promise<boolean>;
@@ -67,7 +67,7 @@ const pollMilliseconds = 100;
 /** What the agent writes last. */
 const resultFile = 'result.json';
 /** `shouldStop` asks Redis, which need not be asked at every look at the log. */
-const pollsPerStopCheck = 10;
+const pollsPerStopCheck = 5;
 /** Epochs that are shorter than this are not worth being saved one by one. */
 const pollsPerPruneCheck = 3;
 /** Bytes of the log that are read at once. */

@@ -1,4 +1,4 @@
-/** Runs: listed, shown with their log, and started by hand. */
+/** Runs: listed, shown with their log, and started and cancelled by hand. */
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import type { RouteOptions } from '../app.js';
@@ -6,6 +6,7 @@ import { type Config, findRepository } from '../config.js';
 import { readRunLog } from '../container/run-log.js';
 import { credentialSource } from '../git/credentials.js';
 import type { Run } from '../pipeline/run.js';
+import { cancelRun } from '../store/control-study.js';
 import { readLog } from '../store/logs.js';
 import { getRun, listRuns } from '../store/runs.js';
 import { newId, startRun } from '../store/start-run.js';
@@ -16,7 +17,7 @@ import { runLogUrl, runUrl, studyUrl } from './urls.js';
 const listQuery = z.object({
   repository: z.string().optional(),
   branch: z.string().optional(),
-  state: z.enum(['waiting', 'running', 'succeeded', 'failed', 'superseded']).optional(),
+  state: z.enum(['waiting', 'running', 'succeeded', 'failed', 'superseded', 'cancelled']).optional(),
   before: z.string().optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
@@ -54,6 +55,15 @@ export async function runRoutes(app: FastifyInstance, { config, store }: RouteOp
     const live = await readLog(store.redis, run.id, offset);
     const bytes = live.length > 0 ? live : await readRunLog(config.data, run.repository, run.id, offset);
     return reply.type('text/plain; charset=utf-8').send(bytes);
+  });
+
+  app.post<RunParams>('/api/runs/:id/cancel', async (request, reply) => {
+    if (isRefused(config, request, reply, 'cancelling runs')) return reply;
+    const run = await cancelRun(store, request.params.id);
+    if (run === undefined) return reply.code(404).send({ error: `there is no run ${request.params.id}` });
+    if (run.state !== 'cancelled')
+      return reply.code(409).send({ error: `run ${run.number} has ended (${run.state}); there is nothing to cancel` });
+    return presentRun(config, run);
   });
 
   app.post('/api/runs', async (request, reply) => {

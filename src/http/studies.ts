@@ -7,7 +7,7 @@ import { credentialSource } from '../git/credentials.js';
 import { bestTrial, isOpen, lastCommit, type Study } from '../pipeline/study.js';
 import { extendStudy, pauseStudy, resumeStudy, StudyControlError } from '../pipeline/study-control.js';
 import type { StudySummary } from '../pipeline/study-summary.js';
-import { controlStudy } from '../store/control-study.js';
+import { controlStudy, stopStudyNow } from '../store/control-study.js';
 import { branchStudy, getStudy } from '../store/studies.js';
 import { summariseInThread } from '../threads/summary.js';
 import { isRefused } from './authorization.js';
@@ -36,6 +36,12 @@ export async function studyRoutes(app: FastifyInstance, { config, store }: Route
     return presentStudy(config, study, await summaryOf(study));
   });
 
+  app.post<StudyParams>('/api/studies/:id/stop', async (request, reply) => {
+    if (isRefused(config, request, reply, 'stopping studies')) return reply;
+    const { id } = request.params;
+    return answer(reply, id, () => stopStudyNow(store, id));
+  });
+
   app.post<StudyParams>('/api/studies/:id/pause', async (request, reply) => {
     if (isRefused(config, request, reply, 'pausing studies')) return reply;
     return change(reply, request.params.id, (study) => pauseStudy(study, now()));
@@ -60,12 +66,18 @@ export async function studyRoutes(app: FastifyInstance, { config, store }: Route
   });
 
   async function change(reply: FastifyReply, id: string, transition: (study: Study) => Study) {
+    return answer(reply, id, async (study) => {
+      // What the study's own state forbids is said before its host is asked.
+      if (!isOpen(study) && isOpen(transition(study))) await assertBranchIsOurs(study);
+      return controlStudy(store, study, transition);
+    });
+  }
+
+  async function answer(reply: FastifyReply, id: string, work: (study: Study) => Promise<Study>) {
     const study = await getStudy(store.redis, id);
     if (study === undefined) return noStudy(reply, id);
     try {
-      // What the study's own state forbids is said before its host is asked.
-      if (!isOpen(study) && isOpen(transition(study))) await assertBranchIsOurs(study);
-      const changed = await controlStudy(store, study, transition);
+      const changed = await work(study);
       return presentStudy(config, changed, await summaryOf(changed));
     } catch (error) {
       if (error instanceof StudyControlError) return reply.code(409).send({ error: error.message });

@@ -7,7 +7,9 @@ export const stageNames = ['pull', 'build', 'train', 'evaluate', 'tune'] as cons
 export type StageName = (typeof stageNames)[number];
 
 export type StageState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'skipped';
-export type RunState = 'waiting' | 'running' | 'succeeded' | 'failed' | 'superseded';
+export type RunState = 'waiting' | 'running' | EndState;
+/** How a run ends: `superseded` by a newer push, `cancelled` by a person. */
+export type EndState = 'succeeded' | 'failed' | 'superseded' | 'cancelled';
 
 /** What made the run start: a person's push, the bot's own commit, a trial that is trained again, or a call of the API. */
 export type RunCause = 'push' | 'trial' | 'confirmation' | 'manual';
@@ -266,7 +268,7 @@ export function decideEarlyStop(run: Run, earlyStop: EarlyStop): Run {
 }
 
 /** Ends the run; stages that wait or run are skipped. A run ends once: a later end changes nothing. */
-export function endRun(run: Run, state: 'succeeded' | 'failed' | 'superseded', at: string, reason?: string): Run {
+export function endRun(run: Run, state: EndState, at: string, reason?: string): Run {
   if (isFinished(run)) return run;
   const skipped = stageNames.reduce<Run>((current, name) => {
     const stage = current.stages[name];

@@ -1,9 +1,23 @@
-/** What people may do with a study: pause it, resume it, give it more budget. Pure: time comes in as an argument. */
-import { decide, isOpen, type Study, type StudyBudget } from './study.js';
+/** What people may do with a study: stop it, pause it, resume it, give it more budget. Pure: time comes in as an argument. */
+import { decide, endStudy, isOpen, type Study, type StudyBudget } from './study.js';
 
 /** Why a person can't have what they asked for; a sentence for them. */
 export class StudyControlError extends Error {
   override readonly name = 'StudyControlError';
+}
+
+/** Why a study that a person stopped has ended. */
+export const stoppedByHand = 'stopped by hand';
+
+/**
+ * Ends the study at once; the branch stays as it is. A stopped study stays as it is.
+ *
+ * @throws {StudyControlError} when the study has ended otherwise
+ */
+export function stopStudy(study: Study, at: string, reason = stoppedByHand): Study {
+  if (study.state === 'stopped') return study;
+  if (!isOpen(study)) throw new StudyControlError(`${hasEnded(study)}; there is nothing to stop`);
+  return endStudy(study, 'stopped', at, reason);
 }
 
 /**
@@ -63,6 +77,7 @@ function hasEnded(study: Study): string {
     target_reached: 'the study has reached its target',
     budget_ended: 'the study has ended with its budget',
     superseded: 'the study was superseded',
+    stopped: 'the study was stopped',
     failed: 'the study has failed',
   }[study.state];
   return study.reason === undefined ? what : `${what} (${study.reason.split('\n')[0]})`;

@@ -4,7 +4,7 @@ import type { Trial } from '../tuning/suggest.js';
 import type { EarlyStop, Metric, Person } from './run.js';
 
 /** A paused study starts no further trial until it is resumed. */
-export type StudyState = 'running' | 'paused' | 'target_reached' | 'budget_ended' | 'superseded' | 'failed';
+export type StudyState = 'running' | 'paused' | 'target_reached' | 'budget_ended' | 'superseded' | 'stopped' | 'failed';
 /** A pruned trial was stopped early, because its learning curve could not become the best any more. */
 export type TrialState = 'running' | 'completed' | 'failed' | 'pruned';
 

@@ -37,7 +37,7 @@ export const studyDetailsSchema = z.object({
   repository: word,
   branch: word,
   baseSha: sha,
-  state: z.enum(['running', 'paused', 'target_reached', 'budget_ended', 'superseded', 'failed']),
+  state: z.enum(['running', 'paused', 'target_reached', 'budget_ended', 'superseded', 'stopped', 'failed']),
   reason: sentence.optional(),
   mode: z.enum(['max', 'min']),
   target: z.number(),

@@ -1,7 +1,16 @@
 /** A whole Pushtune for a test: server, workers, Redis, a watched repository over a local path, and the real engine. */
 import { execFileSync, spawn } from 'node:child_process';
 import { createHmac, randomUUID } from 'node:crypto';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -152,7 +161,7 @@ export async function startPushtune(
     },
     async mails() {
       const box = join(config.data, 'mail');
-      const names = readdirSync(box).filter((name) => name.endsWith('.eml'));
+      const names = (existsSync(box) ? readdirSync(box) : []).filter((name) => name.endsWith('.eml'));
       return Promise.all(names.sort().map((name) => simpleParser(readFileSync(join(box, name)))));
     },
     async restart() {
