@@ -103,6 +103,7 @@ const schema = z.strictObject({
       timeout: seconds.default(seconds.parse('2h')),
       network: z.string().min(1).default('bridge'),
       data_root: z.string().default(''),
+      cuda_index: z.string().default(''),
       interpreter: z.enum(['auto', 'fork', 'spare', 'cold']).default('auto'),
       idle: neverOr(seconds).default(seconds.parse('30m')),
       engine_patience: seconds.default(seconds.parse('10m')),

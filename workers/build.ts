@@ -1,5 +1,4 @@
 /** build: finds out what the main script needs, and has an image and a running container for it. */
-import { readFile } from 'node:fs/promises';
 import { ContainerError } from '../src/container/containers.js';
 import { dataMounts } from '../src/container/data-mounts.js';
 import { containerOwner, repositoryFolders } from '../src/container/folders.js';
@@ -8,7 +7,7 @@ import {
   ensureDerivedImage,
   ensureEnvironmentImage,
   ensureNamedImage,
-  environmentLock,
+  environmentPackages,
   ImageError,
 } from '../src/container/images.js';
 import { missingRequirements, RequirementError } from '../src/container/requirements.js';
@@ -54,7 +53,7 @@ export async function buildRun(context: WorkerContext, run: Run): Promise<Build>
   const { image: named } = config.environment;
   const image =
     named === undefined
-      ? await environmentImage(context, run, inspection)
+      ? await environmentImage(context, run, inspection, config.environment.gpus > 0)
       : await ensureNamedImage(context.docker, named, (message) => context.log.info({ run: run.id }, message));
   const { interpreter } = context.config.training;
   const request = {
@@ -97,16 +96,22 @@ async function writeNotebookScript(
 }
 
 /** The built-in environment that matches the imports, with the packages on top that it lacks. */
-async function environmentImage(context: WorkerContext, run: Run, inspection: Inspection): Promise<string> {
+async function environmentImage(
+  context: WorkerContext,
+  run: Run,
+  inspection: Inspection,
+  gpu: boolean,
+): Promise<string> {
   const { docker, log } = context;
   const onProgress = (message: string): void => log.info({ run: run.id }, message);
   const common = { dataDirectory: context.config.data, onProgress };
   const { environment } = inspection;
-  const base = (await ensureEnvironmentImage(docker, { environment, ...common })).tag;
-  const lock = await readFile(environmentLock(environment), 'utf8');
+  const base = (await ensureEnvironmentImage(docker, { environment, gpu, ...common })).tag;
+  const lock = await environmentPackages(environment, gpu);
   const requirements = missingRequirements(inspection.requirements ?? inspection.packages, lock);
   if (requirements.length === 0) return base;
-  return (await ensureDerivedImage(docker, { environment, base, requirements, ...common })).tag;
+  const wheels = gpu ? { gpu: { index: context.config.training.cuda_index } } : {};
+  return (await ensureDerivedImage(docker, { environment, base, requirements, ...wheels, ...common })).tag;
 }
 
 /** What the analysis left alone and why stands once in the run's events. */

@@ -140,7 +140,7 @@ async function scheduleJobs(store: Store, { worker: { name: host }, poll }: Conf
  * that path means the same to the Docker engine when the worker itself runs in a container.
  */
 async function installTrainer(data: string): Promise<string> {
-  const source = join(packageRoot(), 'docker', 'trainer');
+  const source = join(packageRoot(), 'docker', 'tensorflow', 'trainer');
   const paths = await filesIn(source);
   const hash = createHash('sha256');
   for (const path of paths) hash.update(path).update(await readFile(join(source, path)));

@@ -273,6 +273,8 @@ function containerOptions(
       // What the agent empties after each run, and whose growth it watches.
       `PUSHTUNE_TEMPORARY=${[...temporary.keys(), '/dev/shm'].join(':')}`,
       `PUSHTUNE_CACHES=${cacheFolders.map((folder) => `${home}/${folder}`).join(':')}`,
+      // The agent looks whether the framework sees what is given here. The libraries of CUDA need `compute`, nvidia-smi `utility`.
+      ...(limits.gpus > 0 ? [`PUSHTUNE_GPUS=${limits.gpus}`, 'NVIDIA_DRIVER_CAPABILITIES=compute,utility'] : []),
       ...(request.interpreter === undefined ? [] : [`PUSHTUNE_WARM=${request.interpreter}`]),
     ],
     Labels: {

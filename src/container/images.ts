@@ -1,7 +1,7 @@
 /** The training images: built once for all that goes into them, and never again while that stays the same. */
 import { spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { access, copyFile, cp, link, mkdir, readdir, readFile, rename, rm, utimes } from 'node:fs/promises';
+import { access, copyFile, cp, link, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type Docker from 'dockerode';
@@ -53,6 +53,26 @@ export function environmentLock(environment: Environment): string {
   return join(packageRoot(), 'docker', environmentFolders[environment], 'requirements.txt');
 }
 
+/** The environments that have a `requirements-gpu.txt`: what they hold in place of packages for the CPU alone. */
+const gpuFolders: ReadonlySet<string> = new Set(['tensorflow']);
+
+/** What the packages of `requirements-gpu.txt` are there in place of. */
+const cpuPackages = /^tensorflow-cpu==/;
+
+/**
+ * The packages of an environment, `name==version` a line.
+ *
+ * @param gpu with CUDA's libraries and the framework that uses them
+ */
+export async function environmentPackages(environment: Environment, gpu: boolean): Promise<string> {
+  const lock = await readFile(environmentLock(environment), 'utf8');
+  const folder = environmentFolders[environment];
+  if (!gpu || !gpuFolders.has(folder)) return lock;
+  const added = await readFile(join(packageRoot(), 'docker', folder, 'requirements-gpu.txt'), 'utf8');
+  const kept = lock.split('\n').filter((line) => !cpuPackages.test(line));
+  return [...kept, ...added.split('\n')].filter((line) => line !== '' && !line.startsWith('#')).join('\n');
+}
+
 /** Python of the base image, which need not be the host's. */
 const pythonVersion = '3.11';
 
@@ -66,18 +86,24 @@ const pipPatience = ['--retries', '1', '--timeout', '15'];
  */
 export async function ensureEnvironmentImage(
   docker: Docker,
-  options: ImageOptions & { readonly environment: Environment },
+  options: ImageOptions & {
+    readonly environment: Environment;
+    /** For a container that is given a GPU: the framework's wheels are those with CUDA. */
+    readonly gpu?: boolean;
+  },
 ): Promise<BuiltImage> {
-  const name = environmentFolders[options.environment];
-  const folder = join(packageRoot(), 'docker', name);
-  const trainer = join(packageRoot(), 'docker', 'trainer');
-  const { base, tag } = await tagsOf(name, [folder, trainer]);
+  const folderName = environmentFolders[options.environment];
+  const folder = join(packageRoot(), 'docker', folderName);
+  const gpu = options.gpu === true && gpuFolders.has(folderName);
+  // A part of the TensorFlow environment's folder, with which `docker build` can then do alone.
+  const trainer = join(packageRoot(), 'docker', 'tensorflow', 'trainer');
+  const { base, tag } = await tagsOf(gpu ? `${folderName}-gpu` : folderName, [folder, trainer]);
   return once(tag, async () => {
     if (await hasImage(docker, tag)) return { tag, built: false };
-    const packages = await ensurePackages(docker, base, folder, options);
+    const packages = await ensurePackages(docker, base, await environmentPackages(options.environment, gpu), options);
     await inContext(options.dataDirectory, async (context) => {
       for (const path of await filesIn(trainer)) await cp(join(trainer, path), join(context, 'trainer', path));
-      for (const name of await readdir(folder)) await copyFile(join(folder, name), join(context, name));
+      for (const path of await filesIn(folder)) await cp(join(folder, path), join(context, path));
       await buildImage(docker, context, tag, packages, options);
     });
     return { tag, built: true };
@@ -106,23 +132,32 @@ async function tagsOf(name: string, folders: readonly string[]): Promise<Tags> {
  * The environment's packages on top of the base image, as one layer. A build's `COPY wheels` would keep their 500 MB in
  * a layer of their own, so they are mounted into a container, which is committed after the installation.
  */
-async function ensurePackages(docker: Docker, base: string, folder: string, options: ImageOptions): Promise<string> {
-  const requirements = join(folder, 'requirements.txt');
+async function ensurePackages(docker: Docker, base: string, lock: string, options: ImageOptions): Promise<string> {
   const script = join(packageRoot(), 'docker', 'base', 'install');
-  const lock = await readFile(requirements, 'utf8');
   const tag = `pushtune/packages:${digest([base, lock, await readFile(script)])}`;
   if (await hasImage(docker, tag)) return tag;
   await buildBase(base, options.onProgress);
-  const wheels = await downloadWheels(docker, ['--no-deps', '-r', requirements], lock, options);
+  const wheels = await environmentWheels(docker, lock, options);
   const started = Date.now();
   await inContext(options.dataDirectory, async (context) => {
     await linkFiles(wheels, join(context, 'wheels'));
-    await copyFile(requirements, join(context, 'requirements.txt'));
+    await writeFile(join(context, 'requirements.txt'), lock);
     await copyFile(script, join(context, 'install'));
     await commitAfter(docker, { base, tag, context, onProgress: options.onProgress });
   });
   options.onProgress(`${tag}: ready after ${Math.round((Date.now() - started) / 1000)} s`);
   return tag;
+}
+
+/**
+ * Folder of the host with the wheels of an environment, which are downloaded where they are missing.
+ *
+ * @param lock every package of it, `name==version` a line
+ * @throws {ImageError}
+ */
+export async function environmentWheels(docker: Docker, lock: string, options: ImageOptions): Promise<string> {
+  const packages = lock.split('\n').filter((line) => line.trim() !== '');
+  return downloadWheels(docker, ['--no-deps', ...packages], lock, options);
 }
 
 interface Installation {
@@ -173,22 +208,30 @@ export async function ensureDerivedImage(
     readonly environment: Environment;
     readonly base: string;
     readonly requirements: readonly string[];
+    /** The base holds CUDA, and what comes on top shall use it. */
+    readonly gpu?: GpuWheels;
   },
 ): Promise<BuiltImage> {
   const dockerfile = join(packageRoot(), 'docker', 'derived.Dockerfile');
   const requirements = [...options.requirements].sort().join('\n');
-  const tag = `${options.base.split(':')[0]}-derived:${digest([options.base, requirements, await readFile(dockerfile, 'utf8')])}`;
+  const { gpu } = options;
+  const parts = [options.base, requirements, await readFile(dockerfile, 'utf8'), ...(gpu ? ['gpu', gpu.index] : [])];
+  const tag = `${options.base.split(':')[0]}-derived:${digest(parts)}`;
   return once(tag, async () => {
     if (await hasImage(docker, tag)) return { tag, built: false };
-    const lockFile = environmentLock(options.environment);
-    const wheels = await downloadWheels(
-      docker,
-      ['-c', lockFile, ...options.requirements.map((line) => line.trim())],
-      requirements,
-      options,
-    );
+    const lock = await environmentPackages(options.environment, gpu !== undefined);
     await inContext(options.dataDirectory, async (context) => {
-      const provided = new Set((await readFile(lockFile, 'utf8')).split('\n').map(wheelPrefix));
+      const lockFile = join(context, 'environment.txt');
+      await writeFile(lockFile, lock);
+      const index = gpu === undefined || gpu.index === '' ? [] : ['--extra-index-url', gpu.index];
+      const wheels = await downloadWheels(
+        docker,
+        ['-c', lockFile, ...index, ...options.requirements.map((line) => line.trim())],
+        gpu === undefined ? requirements : `${requirements}\ngpu ${gpu.index}`,
+        options,
+      );
+      if (gpu !== undefined) await refuseCpuWheels(wheels);
+      const provided = new Set(lock.split('\n').map(wheelPrefix));
       await linkFiles(
         wheels,
         join(context, 'wheels'),
@@ -199,6 +242,20 @@ export async function ensureDerivedImage(
     });
     return { tag, built: true };
   });
+}
+
+export interface GpuWheels {
+  /** URL of a package index with wheels for CUDA, beside the one of the host's pip; empty: that one has them. */
+  readonly index: string;
+}
+
+/** PyTorch's own index calls a wheel without CUDA `torch-2.9.0+cpu-…`. */
+async function refuseCpuWheels(wheels: string): Promise<void> {
+  const found = (await readdir(wheels)).find((name) => /^[a-z]+-[^-]*\+cpu-/i.test(decodeURIComponent(name)));
+  if (found === undefined) return;
+  throw new ImageError(
+    `environment.gpus asks for a GPU, and the package index of this host gave ${found}, which is without CUDA; name one with CUDA as training.cuda_index in the server's configuration`,
+  );
 }
 
 /** `numpy==2.1.0` is provided as `numpy-2.1.0…whl`. */

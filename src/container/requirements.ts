@@ -27,7 +27,7 @@ export function missingRequirements(wanted: readonly string[], lock: string): st
   const provided = new Set(lock.split('\n').map(packageName));
   const missing = wanted.filter((line) => {
     const name = packageName(line);
-    return name !== '' && !provided.has(sameAs[name] ?? name);
+    return name !== '' && !provided.has(name) && !provided.has(sameAs[name] ?? name);
   });
   const refused = missing.find((line) => !plainRequirement.test(withoutMarker(line)));
   if (refused === undefined) return missing;

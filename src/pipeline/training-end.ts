@@ -1,7 +1,15 @@
 /** Why a training ended, and how that is told. Pure. */
 
-/** `exceeded`: the agent ended it, because it went beyond a limit. */
-export const endReasons = ['exited', 'stopped', 'pruned', 'timeout', 'exceeded', 'crashed_too_often'] as const;
+/** `exceeded`: the agent ended it, because it went beyond a limit. `refused`: the agent did not start it. */
+export const endReasons = [
+  'exited',
+  'stopped',
+  'pruned',
+  'timeout',
+  'exceeded',
+  'crashed_too_often',
+  'refused',
+] as const;
 export type EndReason = (typeof endReasons)[number];
 
 /** What stands behind a failure, where the script's own end does not tell. */
@@ -11,11 +19,12 @@ export const failureKinds = [
   'too_much_written',
   'too_much_output',
   'too_many_processes',
+  'no_gpu',
 ] as const;
 
 export interface FailureCause {
   readonly kind: (typeof failureKinds)[number];
-  /** The container's folder that is full; without it the host's disk is. */
+  /** The container's folder that is full; without it the host's disk is. Of `no_gpu` the framework that sees none. */
   readonly place?: string | undefined;
   /** Bytes that the full folder holds. */
   readonly bytes?: number | undefined;
@@ -55,6 +64,8 @@ function explainHow(script: string, end: EndedTraining, limits: EndLimits, crash
       return `${script} was stopped after its limit of ${limits.timeout} s (environment.timeout in .pushtune.yml)`;
     case 'exceeded':
       return `${script} was ended at once`;
+    case 'refused':
+      return `${script} was not started`;
     case 'crashed_too_often':
       if (end.starts === 0) return `${script} was not started`;
       return `the container died ${end.starts} times under ${script}${crash === undefined ? '' : `, the last time with ${crash}`}`;
@@ -75,6 +86,8 @@ function explainCause(script: string, { kind, place, bytes }: FailureCause, limi
       return `${script} wrote more than the ${formatBytes(limits.disk)} of environment.disk`;
     case 'too_much_output':
       return `${script} printed more than ${formatBytes(limits.output)} (training.output in the server's configuration)`;
+    case 'no_gpu':
+      return `environment.gpus asks for a GPU, and ${place ?? 'the framework'} sees none: see that nvidia-smi works on the host, install the GPU's driver and the NVIDIA Container Toolkit there, and have the framework with CUDA in an image of your own; or remove gpus from .pushtune.yml`;
     case 'too_many_processes':
       return `${script} started more processes and threads than the ${limits.processes} it may have (training.processes in the server's configuration)`;
   }

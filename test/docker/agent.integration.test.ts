@@ -25,7 +25,7 @@ before(async () => {
 beforeEach(async () => {
   ({ folder, container } = await startAgent(docker, image, {
     Entrypoint: ['python3', '/opt/pushtune/trainer'],
-    binds: [`${join(packageRoot(), 'docker', 'trainer')}:/opt/pushtune/trainer:ro`],
+    binds: [`${join(packageRoot(), 'docker', 'tensorflow', 'trainer')}:/opt/pushtune/trainer:ro`],
   }));
 });
 

@@ -185,7 +185,7 @@ before(async () => {
     'mains = json.loads(sys.argv[1])',
     'print(json.dumps([asdict(read_plan(Path("/cases") / str(i), main)) for i, main in enumerate(mains)]))',
   ].join('\n');
-  const trainer = join(packageRoot(), 'docker', 'trainer');
+  const trainer = join(packageRoot(), 'docker', 'tensorflow', 'trainer');
   const mains = JSON.stringify(cases.map(({ main }) => main ?? 'train.py'));
   const mounts = ['-v', `${trainer}:/trainer:ro`, '-v', `${folder}:/cases:ro`];
   const command = ['run', '--rm', ...mounts, '--entrypoint', 'python3', tag, '-c', program, mains];

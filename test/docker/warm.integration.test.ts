@@ -35,7 +35,7 @@ async function start(variables: readonly string[] = [], binds: readonly string[]
   const agent = await startAgent(docker, image, {
     Entrypoint: ['python3', '/opt/pushtune/trainer'],
     Env: ['PUSHTUNE_RUNS=/runs', 'PUSHTUNE_AGENT=/agent', ...variables],
-    binds: [`${join(packageRoot(), 'docker', 'trainer')}:/opt/pushtune/trainer:ro`, ...binds],
+    binds: [`${join(packageRoot(), 'docker', 'tensorflow', 'trainer')}:/opt/pushtune/trainer:ro`, ...binds],
   });
   agents.push(agent);
   return agent;

@@ -31,6 +31,10 @@ describe('the sentence on a training that did not end well', () => {
       ],
       [{ kind: 'too_much_written' }, /^train\.py wrote more than the 1\.5 GiB of environment\.disk \(/],
       [{ kind: 'too_much_output' }, /^train\.py printed more than 256 MiB \(training\.output /],
+      [
+        { kind: 'no_gpu', place: 'PyTorch 2.9' },
+        /^environment\.gpus asks for a GPU, and PyTorch 2\.9 sees none: .*Toolkit/,
+      ],
       [{ kind: 'too_many_processes' }, /^train\.py started more processes and threads than the 64 it may have /],
     ];
     for (const [cause, sentence] of expected) assert.match(explain({ signal: 9, cause }), sentence);

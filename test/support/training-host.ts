@@ -70,7 +70,7 @@ export async function startHost(): Promise<TrainingHost> {
     image: other = image,
   }: TrainingSettings = {}): ContainerRequest {
     const { memory = 256 * megabyte, cpus = 2, processes = 64, network = 'none', gpus = 0 } = limits;
-    const trainer = join(packageRoot(), 'docker', 'trainer');
+    const trainer = join(packageRoot(), 'docker', 'tensorflow', 'trainer');
     return {
       data,
       repository,

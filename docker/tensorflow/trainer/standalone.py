@@ -11,6 +11,8 @@ from hooked import with_hooks
 
 WORKSPACE = Path("/workspace")
 USUAL_NAMES = ("train.py", "main.py", "model.py")
+# Where the repository belongs to root.
+NOBODYS_USER = 1000
 
 
 def become_owner_of_workspace() -> None:
@@ -18,11 +20,16 @@ def become_owner_of_workspace() -> None:
     if os.getuid() != 0 or not WORKSPACE.is_dir():
         return
     owner = WORKSPACE.stat()
-    if owner.st_uid == 0:
-        return
+    if owner.st_uid != 0:
+        become(owner.st_uid, owner.st_gid)
+
+
+def become(uid: int, gid: int) -> None:
     os.setgroups([])
-    os.setgid(owner.st_gid)
-    os.setuid(owner.st_uid)
+    os.setgid(gid)
+    os.setuid(uid)
+    # The user has no line in the image's /etc/passwd, where getpass.getuser() would look otherwise.
+    os.environ.setdefault("USER", "pushtune")
 
 
 def train() -> int:
@@ -84,7 +91,21 @@ def configured() -> dict[str, Any]:
 
 
 def run_command(arguments: list[str]) -> NoReturn:
+    if arguments[0].startswith("jupyter") and os.getuid() == 0:
+        leave_root()
     try:
         os.execvp(arguments[0], arguments)
     except FileNotFoundError:
         sys.exit(f"pushtune: the image has no program {arguments[0]}")
+
+
+def leave_root() -> None:
+    """What listens to the network is never root's; a repository that is can then only be read."""
+    become(NOBODYS_USER, NOBODYS_USER)
+    if WORKSPACE.is_dir() and not os.access(WORKSPACE, os.R_OK | os.W_OK | os.X_OK):
+        print(
+            f"pushtune: /workspace belongs to root, and the notebook server runs as user {NOBODYS_USER}, who may not "
+            f"change it. Give it away (chown -R {NOBODYS_USER} FOLDER), or run the image with --user UID:GID.",
+            file=sys.stderr,
+            flush=True,
+        )

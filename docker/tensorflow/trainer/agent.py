@@ -32,7 +32,7 @@ from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 import causes
 from children import Children, end_group, exit_code
-from gpu import GpuMemory
+from gpu import GpuCheck, GpuMemory
 from hooked import with_hooks
 from warm import WAY, Warm
 
@@ -82,6 +82,7 @@ class Trainer:
     def __init__(self, children: Children, warm: Warm) -> None:
         self.children = children
         self.warm = warm
+        self.gpus = GpuCheck()
 
     def serve_request(self, run: Path, request: Path) -> None:
         """Trains the run; the agent outlives whatever a script does to the run's folder."""
@@ -99,6 +100,12 @@ class Trainer:
         settings = json.loads((run / "request.json").read_text(encoding="utf-8"))
         began = time.monotonic()
         deadline = began + settings["timeoutSeconds"]
+        blind = self.gpus.blind()
+        if blind is not None:
+            seconds = time.monotonic() - began
+            cause = {"kind": "no_gpu", "place": blind}
+            write_result(run, exit_code=None, reason="refused", seconds=seconds, starts=0, cause=cause)
+            return
         while True:
             starts, fruitless = count_start(run)
             if fruitless > settings["maximumStarts"]:
