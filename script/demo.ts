@@ -23,10 +23,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import Docker from 'dockerode';
 import { simpleParser } from 'mailparser';
 import { stringify } from 'yaml';
 import { listContainers, removeContainer } from '../src/container/containers.js';
+import { openEngine } from '../src/container/engine-address.js';
 import { packageRoot } from '../src/package-root.js';
 import { describeChange } from '../src/pipeline/commit-message.js';
 import { formatFigure } from '../src/pipeline/figure.js';
@@ -294,7 +294,7 @@ async function cleanUp(demo: Demo, server: ChildProcess): Promise<void> {
     server.kill('SIGTERM');
     await ended;
   }
-  const docker = new Docker();
+  const docker = openEngine();
   for (const { name } of await listContainers(docker, demo.data)) await removeContainer(docker, name);
 }
 

@@ -50,12 +50,13 @@ program
   .description('build a training image if it is missing, and print its name')
   .addArgument(new Argument('[environment]', 'what it is for').choices(['tensorflow', 'sklearn']).default('tensorflow'))
   .action(async (environment: 'tensorflow' | 'sklearn') => {
-    const { data } = await readConfig();
-    const { default: Docker } = await import('dockerode');
+    const { data, container } = await readConfig();
+    const { openEngine } = await import('./container/engine-address.js');
     const { ensureEnvironmentImage } = await import('./container/images.js');
-    const image = await ensureEnvironmentImage(new Docker(), {
+    const image = await ensureEnvironmentImage(openEngine(), {
       environment,
       dataDirectory: data,
+      selinux: container.selinux,
       onProgress: (message) => process.stderr.write(`${message}\n`),
     });
     process.stdout.write(`${image.tag}\n`);

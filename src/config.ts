@@ -43,7 +43,7 @@ const schema = z.strictObject({
     })
     .prefault({}),
   data: z.string().min(1).default('data'),
-  redis: z.strictObject({ url: z.string().default(''), command: z.string().default('redis-server') }).prefault({}),
+  redis: z.strictObject({ url: z.string().default(''), command: z.string().default('') }).prefault({}),
   worker: z
     .strictObject({
       name: z.string().default(''),
@@ -93,6 +93,7 @@ const schema = z.strictObject({
       budget: budgetSchema.prefault({}),
     })
     .prefault({}),
+  container: z.strictObject({ selinux: z.boolean().default(false) }).prefault({}),
   training: z
     .strictObject({
       memory: bytes.default(bytes.parse('4g')),

@@ -62,6 +62,7 @@ export async function buildRun(context: WorkerContext, run: Run): Promise<Build>
     image,
     limits: trainingLimits(context.config.training, config.environment),
     trainer: context.trainer,
+    selinux: context.config.container.selinux,
     readOnly: await dataMounts(context.config.training.data_root, config.data),
     ...(interpreter === 'auto' ? {} : { interpreter }),
   };
@@ -104,7 +105,7 @@ async function environmentImage(
 ): Promise<string> {
   const { docker, log } = context;
   const onProgress = (message: string): void => log.info({ run: run.id }, message);
-  const common = { dataDirectory: context.config.data, onProgress };
+  const common = { dataDirectory: context.config.data, onProgress, selinux: context.config.container.selinux };
   const { environment } = inspection;
   const base = (await ensureEnvironmentImage(docker, { environment, gpu, ...common })).tag;
   const lock = await environmentPackages(environment, gpu);

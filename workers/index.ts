@@ -3,10 +3,10 @@ import { createHash } from 'node:crypto';
 import { cp, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ConnectionOptions, type Job, type Queue, Worker, type WorkerOptions } from 'bullmq';
-import Docker from 'dockerode';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { Config } from '../src/config.js';
+import { openEngine } from '../src/container/engine-address.js';
 import { filesIn } from '../src/container/folders.js';
 import { statusReporter } from '../src/git/commit-status.js';
 import { credentialSource } from '../src/git/credentials.js';
@@ -63,7 +63,7 @@ export async function startWorkers(config: Config, connection: Redis, log: Logge
   const context: WorkerContext = {
     config,
     store,
-    docker: new Docker(),
+    docker: openEngine(),
     credentials: credentialSource(config),
     log,
     trainer: await installTrainer(config.data),

@@ -25,6 +25,8 @@ export interface ContainerRequest {
   readonly trainer: string;
   /** Folders of the host that the script may read: path in the container → path on the host. */
   readonly readOnly: ReadonlyMap<string, string>;
+  /** Labels the mounted folders such that SELinux lets the container use them. */
+  readonly selinux?: boolean;
   /** How a script gets its interpreter; the agent finds out what is best by itself. */
   readonly interpreter?: 'fork' | 'spare' | 'cold';
 }
@@ -54,6 +56,26 @@ const cacheFolders = ['.keras', '.cache', 'scikit_learn_data', 'tensorflow_datas
 
 /** A container whose agent gave no sign for so long is not healthy. The agent gives one every second. */
 export const heartbeatLimitSeconds = 30;
+
+/** Nanoseconds, as the engine counts. */
+const second = 1e9;
+
+/**
+ * Shows in `docker ps` what the monitor goes by. Given with the container, since podman drops what an image says of it. Python is what
+ * every image has.
+ */
+const healthCheck: Docker.ContainerCreateOptions['Healthcheck'] = {
+  Test: [
+    'CMD',
+    'python3',
+    '-ISc',
+    `import os, sys, time; sys.exit(time.time() - os.stat("${agentMount}/heartbeat").st_mtime > ${heartbeatLimitSeconds})`,
+  ],
+  Interval: 10 * second,
+  Timeout: 10 * second,
+  StartPeriod: heartbeatLimitSeconds * second,
+  Retries: 3,
+};
 
 /** How long a container that was just started is waited for; then it is the monitor's. */
 const firstSignSeconds = heartbeatLimitSeconds;
@@ -255,6 +277,19 @@ function containerOptions(
   const { uid, gid } = containerOwner();
   const { limits } = request;
   const temporary = temporaryFolders(limits.memory);
+  const mounts: readonly Mount[] = [
+    // Shared: a repository has a container for each of its images, and all of them mount these.
+    {
+      host: repositoryFolders(request.data, request.repository).runs,
+      target: runsMount,
+      access: 'writable',
+      use: 'shared',
+    },
+    { host: agent, target: agentMount, access: 'writable', use: 'private' },
+    ...[...cacheMounts(request)].map(([target, host]): Mount => ({ host, target, access: 'writable', use: 'shared' })),
+    { host: request.trainer, target: trainerMount, access: 'read-only', use: 'shared' },
+    ...[...request.readOnly].map(([target, host]): Mount => ({ host, target, access: 'read-only', use: 'shared' })),
+  ];
   return {
     name,
     Image: request.image,
@@ -277,6 +312,7 @@ function containerOptions(
       ...(limits.gpus > 0 ? [`PUSHTUNE_GPUS=${limits.gpus}`, 'NVIDIA_DRIVER_CAPABILITIES=compute,utility'] : []),
       ...(request.interpreter === undefined ? [] : [`PUSHTUNE_WARM=${request.interpreter}`]),
     ],
+    Healthcheck: healthCheck,
     Labels: {
       [labels.instance]: instanceName(request.data),
       [labels.repository]: request.repository,
@@ -284,13 +320,7 @@ function containerOptions(
     },
     HostConfig: {
       Init: true,
-      Mounts: [
-        mount(repositoryFolders(request.data, request.repository).runs, runsMount, 'writable'),
-        mount(agent, agentMount, 'writable'),
-        ...[...cacheMounts(request)].map(([target, host]) => mount(host, target, 'writable')),
-        mount(request.trainer, trainerMount, 'read-only'),
-        ...[...request.readOnly].map(([target, host]) => mount(host, target, 'read-only')),
-      ],
+      ...(request.selinux === true ? { Binds: mounts.map(labelled) } : { Mounts: mounts.map(unlabelled) }),
       ReadonlyRootfs: true,
       Tmpfs: Object.fromEntries(
         [...temporary].map(([folder, { size, mode }]) => [
@@ -344,9 +374,24 @@ function cacheMounts({ data, repository }: ContainerRequest): ReadonlyMap<string
   return new Map(cacheFolders.map((folder) => [`${home}/${folder}`, join(cache, folder)]));
 }
 
+interface Mount {
+  readonly host: string;
+  readonly target: string;
+  readonly access: 'writable' | 'read-only';
+  /** Whether other containers use the folder at the same time. */
+  readonly use: 'shared' | 'private';
+}
+
 /** Unlike the older `Binds`, a mount takes paths with a colon, and makes no folder of root's where there is none. */
-function mount(source: string, target: string, access: 'writable' | 'read-only'): Docker.MountSettings {
-  return { Type: 'bind', Source: source, Target: target, ReadOnly: access === 'read-only' };
+function unlabelled({ host, target, access }: Mount): Docker.MountSettings {
+  return { Type: 'bind', Source: host, Target: target, ReadOnly: access === 'read-only' };
+}
+
+/** Only `Binds` can have the engine label a folder: `z` for all containers, `Z` for this one alone. */
+function labelled({ host, target, access, use }: Mount): string {
+  if (host.includes(':') || target.includes(':'))
+    throw new ContainerError(`with container.selinux a folder can't have a colon in its path: ${host}`);
+  return `${host}:${target}:${access === 'read-only' ? 'ro' : 'rw'},${use === 'shared' ? 'z' : 'Z'}`;
 }
 
 function ignoreStatus(status: number): (error: unknown) => undefined {

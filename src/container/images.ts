@@ -8,6 +8,7 @@ import type Docker from 'dockerode';
 import { LRUCache } from 'lru-cache';
 import { pack } from 'tar-fs';
 import { packageRoot } from '../package-root.js';
+import { engineVariables } from './engine-address.js';
 import { filesIn, scratchFolder, wheelsFolder } from './folders.js';
 import { temporaryName } from './temporary.js';
 
@@ -16,6 +17,8 @@ export interface ImageOptions {
   readonly dataDirectory: string;
   /** Told what is done, a line at a time: a first build takes minutes. */
   readonly onProgress: (message: string) => void;
+  /** Labels what containers mount for SELinux. */
+  readonly selinux?: boolean;
 }
 
 export interface BuiltImage {
@@ -143,7 +146,7 @@ async function ensurePackages(docker: Docker, base: string, lock: string, option
     await linkFiles(wheels, join(context, 'wheels'));
     await writeFile(join(context, 'requirements.txt'), lock);
     await copyFile(script, join(context, 'install'));
-    await commitAfter(docker, { base, tag, context, onProgress: options.onProgress });
+    await commitAfter(docker, { base, tag, context, ...options });
   });
   options.onProgress(`${tag}: ready after ${Math.round((Date.now() - started) / 1000)} s`);
   return tag;
@@ -166,9 +169,10 @@ interface Installation {
   /** Folder of the host that the container sees as `/mnt`; its file `install` is run. */
   readonly context: string;
   readonly onProgress: (message: string) => void;
+  readonly selinux?: boolean;
 }
 
-async function commitAfter(docker: Docker, { base, tag, context, onProgress }: Installation): Promise<void> {
+async function commitAfter(docker: Docker, { base, tag, context, onProgress, selinux }: Installation): Promise<void> {
   const container = await docker.createContainer({
     Image: base,
     Entrypoint: ['bash', '/mnt/install'],
@@ -176,7 +180,7 @@ async function commitAfter(docker: Docker, { base, tag, context, onProgress }: I
     Tty: true,
     name: temporaryName(buildContainer),
     Labels: { [imageLabel]: 'packages' },
-    HostConfig: { Binds: [`${context}:/mnt:ro`], NetworkMode: 'none' },
+    HostConfig: { Binds: [`${context}:/mnt:ro${selinux === true ? ',z' : ''}`], NetworkMode: 'none' },
   });
   try {
     const lines: string[] = [];
@@ -482,7 +486,10 @@ async function run(
   onLine: (line: string) => void,
   explain: (output: string) => string,
 ): Promise<void> {
-  const child = spawn(command, parameters, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(command, parameters, {
+    env: { ...process.env, ...engineVariables() },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {

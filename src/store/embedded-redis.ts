@@ -1,9 +1,9 @@
 /** The Redis that Pushtune starts for itself when no URL is configured. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, rm } from 'node:fs/promises';
+import { access, constants, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, join } from 'node:path';
 import { connect } from './redis.js';
 
 export interface EmbeddedRedis {
@@ -17,16 +17,38 @@ export interface EmbeddedRedis {
 const longestSocketPath = 107;
 
 /**
- * Starts `redis-server` with its files below `directory`: reachable through a unix socket only, append-only, so that a
+ * Starts `redis-server`, `valkey-server` where that is missing, or the command that is named, with its files below `directory`: reachable through a unix socket only, append-only, so that a
  * crash loses at most the last second. One that a killed server left running is taken over.
  *
  * @throws {Error} when the program is missing or ends before it answers, with what it printed
  */
-export async function startEmbeddedRedis(directory: string, command = 'redis-server'): Promise<EmbeddedRedis> {
+export async function startEmbeddedRedis(directory: string, command = ''): Promise<EmbeddedRedis> {
   await mkdir(directory, { recursive: true });
   const socket = socketPath(directory);
-  if (!(await answers(socket))) await start(directory, socket, command);
+  if (!(await answers(socket))) await start(directory, socket, command === '' ? await findServer() : command);
   return { url: socket, stop: () => stop(socket) };
+}
+
+/** Distributions that have no Redis any more have Valkey, which is the same to Pushtune. */
+async function findServer(): Promise<string> {
+  const [redis, ...others] = servers;
+  for (const name of servers) if (await isOnPath(name)) return name;
+  throw new Error(`neither ${redis} nor ${others.join(' nor ')} is on the PATH; install one of them, or set REDIS_URL`);
+}
+
+const servers = ['redis-server', 'valkey-server'] as const;
+
+async function isOnPath(name: string): Promise<boolean> {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  const found = await Promise.all(
+    folders.map((folder) =>
+      access(join(folder, name), constants.X_OK).then(
+        () => true,
+        () => false,
+      ),
+    ),
+  );
+  return found.includes(true);
 }
 
 function socketPath(directory: string): string {
@@ -48,7 +70,11 @@ async function start(directory: string, socket: string, command: string): Promis
   child.stderr?.on('data', keep);
   const ended = new Promise<never>((_resolve, reject) => {
     child.once('error', (cause) =>
-      reject(new Error(`${command} can't be started; install redis-server, or set REDIS_URL`, { cause })),
+      reject(
+        new Error(`${command} can't be started; install it, name another one as redis.command, or set REDIS_URL`, {
+          cause,
+        }),
+      ),
     );
     child.once('exit', (code) =>
       reject(new Error(`${command} ended with code ${code}: ${output.join('').slice(-2000)}`)),
