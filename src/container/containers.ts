@@ -69,7 +69,8 @@ const healthCheck: Docker.ContainerCreateOptions['Healthcheck'] = {
     'CMD',
     'python3',
     '-ISc',
-    `import os, sys, time; sys.exit(time.time() - os.stat("${agentMount}/heartbeat").st_mtime > ${heartbeatLimitSeconds})`,
+    // Without a space, at which podman would cut it.
+    `__import__("sys").exit(__import__("time").time()-__import__("os").stat("${agentMount}/heartbeat").st_mtime>${heartbeatLimitSeconds})`,
   ],
   Interval: 10 * second,
   Timeout: 10 * second,
@@ -106,7 +107,8 @@ export async function ensureContainer(docker: Docker, request: ContainerRequest)
     await makeContainerFolder(folder);
   const before = await modifiedGuarded(agent, 'heartbeat');
   try {
-    if (await startOrCreate(docker, containerOptions(request, name, agent)))
+    const make = async () => containerOptions(request, name, agent, await engineOf(docker));
+    if (await startOrCreate(docker, name, make))
       await untilFirstSign(docker, { name, agent, before, image: request.image });
   } catch (error) {
     // What the engine refused to start, or what ended at once, is no crash that a restart could help.
@@ -256,23 +258,30 @@ export async function removeContainer(docker: Docker, name: string): Promise<voi
 /** Starts the container unless it runs, and makes it where it is not there. Returns whether it was started. */
 async function startOrCreate(
   docker: Docker,
-  options: Docker.ContainerCreateOptions & { name: string },
+  name: string,
+  make: () => Promise<Docker.ContainerCreateOptions>,
 ): Promise<boolean> {
   try {
     // Most often it runs: the engine says so ten times as fast as it refuses to make another one of the same name.
-    return await startIfStopped(docker, options.name);
+    return await startIfStopped(docker, name);
   } catch (error) {
     if (statusOf(error) !== 404) throw error;
     // 409: somebody else was faster.
-    await docker.createContainer(options).catch(ignoreStatus(409));
-    return startIfStopped(docker, options.name);
+    await docker.createContainer(await make()).catch(ignoreStatus(409));
+    return startIfStopped(docker, name);
   }
+}
+
+async function engineOf(docker: Docker): Promise<'docker' | 'podman'> {
+  const { Components: components = [] } = (await docker.version()) as { Components?: readonly { Name: string }[] };
+  return components.some(({ Name: name }) => name.startsWith('Podman')) ? 'podman' : 'docker';
 }
 
 function containerOptions(
   request: ContainerRequest,
   name: string,
   agent: string,
+  engine: 'docker' | 'podman' = 'docker',
 ): Docker.ContainerCreateOptions & { name: string } {
   const { uid, gid } = containerOwner();
   const { limits } = request;
@@ -323,9 +332,11 @@ function containerOptions(
       ...(request.selinux === true ? { Binds: mounts.map(labelled) } : { Mounts: mounts.map(unlabelled) }),
       ReadonlyRootfs: true,
       Tmpfs: Object.fromEntries(
-        [...temporary].map(([folder, { size, mode }]) => [
+        [...temporary].map(([folder, { size, access }]) => [
           folder,
-          `rw,nosuid,nodev,${mode},size=${size},uid=${uid},gid=${gid}`,
+          // Docker gives the folder the mode that it has in the image, so that it must be the user's own; podman knows no
+          // owner here, and keeps the mode.
+          `rw,nosuid,nodev,${access},mode=1777,size=${size}${engine === 'podman' ? '' : `,uid=${uid},gid=${gid}`}`,
         ]),
       ),
       CapDrop: ['ALL'],
@@ -348,7 +359,7 @@ function containerOptions(
 interface TemporaryFolder {
   /** Bytes. */
   readonly size: number;
-  readonly mode: string;
+  readonly access: 'exec' | 'noexec';
 }
 
 /**
@@ -357,14 +368,14 @@ interface TemporaryFolder {
  */
 function temporaryFolders(memory: number): ReadonlyMap<string, TemporaryFolder> {
   // XLA, Triton and Numba load there what they have compiled.
-  const runnable = 'exec,mode=1777';
+  const runnable = 'exec';
   const small = Math.floor(memory / 64);
   return new Map([
-    ['/tmp', { size: Math.floor(memory / 2), mode: runnable }],
+    ['/tmp', { size: Math.floor(memory / 2), access: runnable }],
     // Of its own, since the engine makes folders on the way to a mount as root's.
-    [home, { size: Math.floor(memory / 8), mode: 'exec,mode=0755' }],
-    ['/var/tmp', { size: small, mode: 'noexec,mode=1777' }],
-    ['/run', { size: small, mode: 'noexec,mode=0755' }],
+    [home, { size: Math.floor(memory / 8), access: runnable }],
+    ['/var/tmp', { size: small, access: 'noexec' }],
+    ['/run', { size: small, access: 'noexec' }],
   ]);
 }
 
