@@ -51,7 +51,7 @@ model.fit(
     x_train,
     y_train,
     batch_size=64,
-    epochs=3,
+    epochs=5,
     steps_per_epoch=20,
     validation_data=(x_test, y_test),
 )
