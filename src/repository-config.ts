@@ -59,6 +59,7 @@ export const repositoryConfigSchema = z.strictObject({
   environment: z
     .strictObject({
       image: z.string().min(1).optional(),
+      strict: z.boolean().default(false),
       memory: bytes.optional(),
       cpus: z.number().positive().optional(),
       gpus: z.int().min(0).default(0),

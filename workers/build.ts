@@ -3,14 +3,8 @@ import { ContainerError } from '../src/container/containers.js';
 import { dataMounts } from '../src/container/data-mounts.js';
 import { containerOwner, repositoryFolders } from '../src/container/folders.js';
 import { UnsafeFileError, writeGuarded } from '../src/container/guarded-files.js';
-import {
-  ensureDerivedImage,
-  ensureEnvironmentImage,
-  ensureNamedImage,
-  environmentPackages,
-  ImageError,
-} from '../src/container/images.js';
-import { missingRequirements, RequirementError } from '../src/container/requirements.js';
+import { ensureNamedImage, ImageError } from '../src/container/images.js';
+import { RequirementError } from '../src/container/requirements.js';
 import { readSources } from '../src/git/mirror.js';
 import { type Build, belongsToStudy, type Run } from '../src/pipeline/run.js';
 import type { Inspection, ProjectFiles } from '../src/python/inspection.js';
@@ -24,6 +18,7 @@ import { announceBuild } from './announce.js';
 import { checkSpace, type SpaceCheck, sentenceOf } from './check-space.js';
 import { mirrorOf, settingsOf, type WorkerContext } from './context.js';
 import { withEngine } from './engine-patience.js';
+import { environmentImage } from './environment-image.js';
 import { inspectRepository } from './project.js';
 import { provideContainer } from './provide-container.js';
 import { repositoryConfigIn } from './repository-settings.js';
@@ -53,7 +48,7 @@ export async function buildRun(context: WorkerContext, run: Run): Promise<Build>
   const { image: named } = config.environment;
   const image =
     named === undefined
-      ? await environmentImage(context, run, inspection, config.environment.gpus > 0)
+      ? await environmentImage(context, run, { files, config, inspection })
       : await ensureNamedImage(context.docker, named, (message) => context.log.info({ run: run.id }, message));
   const { interpreter } = context.config.training;
   const request = {
@@ -94,25 +89,6 @@ async function writeNotebookScript(
   const owner = process.getuid?.() === 0 ? containerOwner() : undefined;
   await writeGuarded(runs, `${run.id}/workspace/${path}`, text, owner);
   return path;
-}
-
-/** The built-in environment that matches the imports, with the packages on top that it lacks. */
-async function environmentImage(
-  context: WorkerContext,
-  run: Run,
-  inspection: Inspection,
-  gpu: boolean,
-): Promise<string> {
-  const { docker, log } = context;
-  const onProgress = (message: string): void => log.info({ run: run.id }, message);
-  const common = { dataDirectory: context.config.data, onProgress, selinux: context.config.container.selinux };
-  const { environment } = inspection;
-  const base = (await ensureEnvironmentImage(docker, { environment, gpu, ...common })).tag;
-  const lock = await environmentPackages(environment, gpu);
-  const requirements = missingRequirements(inspection.requirements ?? inspection.packages, lock);
-  if (requirements.length === 0) return base;
-  const wheels = gpu ? { gpu: { index: context.config.training.cuda_index } } : {};
-  return (await ensureDerivedImage(docker, { environment, base, requirements, ...wheels, ...common })).tag;
 }
 
 /** What the analysis left alone and why stands once in the run's events. */

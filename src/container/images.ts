@@ -10,6 +10,7 @@ import { pack } from 'tar-fs';
 import { packageRoot } from '../package-root.js';
 import { engineVariables } from './engine-address.js';
 import { filesIn, scratchFolder, wheelsFolder } from './folders.js';
+import type { Unmet } from './relaxed-requirements.js';
 import { temporaryName } from './temporary.js';
 
 export interface ImageOptions {
@@ -35,7 +36,7 @@ export const buildContainer = 'pushtune-build';
 
 /** The image can't be made; the message says what is missing and what to do. */
 export class ImageError extends Error {
-  override readonly name = 'ImageError';
+  override readonly name: string = 'ImageError';
 }
 
 /** What a script needs, found by its imports. */
@@ -214,12 +215,15 @@ export async function ensureDerivedImage(
     readonly requirements: readonly string[];
     /** The base holds CUDA, and what comes on top shall use it. */
     readonly gpu?: GpuWheels;
+    /** Packages may come in other versions than the environment's, and stand before those. */
+    readonly strict?: boolean;
   },
 ): Promise<BuiltImage> {
   const dockerfile = join(packageRoot(), 'docker', 'derived.Dockerfile');
   const requirements = [...options.requirements].sort().join('\n');
-  const { gpu } = options;
-  const parts = [options.base, requirements, await readFile(dockerfile, 'utf8'), ...(gpu ? ['gpu', gpu.index] : [])];
+  const { gpu, strict = false } = options;
+  const variants = [...(gpu ? ['gpu', gpu.index] : []), ...(strict ? ['strict'] : [])];
+  const parts = [options.base, requirements, await readFile(dockerfile, 'utf8'), ...variants];
   const tag = `${options.base.split(':')[0]}-derived:${digest(parts)}`;
   return once(tag, async () => {
     if (await hasImage(docker, tag)) return { tag, built: false };
@@ -230,8 +234,8 @@ export async function ensureDerivedImage(
       const index = gpu === undefined || gpu.index === '' ? [] : ['--extra-index-url', gpu.index];
       const wheels = await downloadWheels(
         docker,
-        ['-c', lockFile, ...index, ...options.requirements.map((line) => line.trim())],
-        gpu === undefined ? requirements : `${requirements}\ngpu ${gpu.index}`,
+        [...(strict ? [] : ['-c', lockFile]), ...index, ...options.requirements.map((line) => line.trim())],
+        [requirements, ...variants].join('\n'),
         options,
       );
       if (gpu !== undefined) await refuseCpuWheels(wheels);
@@ -396,12 +400,31 @@ async function downloadWheels(
   return folder;
 }
 
-function explainPip(output: string): string {
-  const missing = /No matching distribution found for (\S+)/.exec(output)?.[1];
-  if (missing !== undefined) {
-    return `the package ${missing} has no wheel for Python ${pythonVersion} on the package index of this host (pip config list); correct requirements.txt, or use environment.image in .pushtune.yml`;
+/** The index does not have what was asked for. */
+export class UnmetRequirementError extends ImageError {
+  readonly unmet: Unmet;
+
+  constructor(message: string, unmet: Unmet) {
+    super(message);
+    this.unmet = unmet;
   }
-  return `pip could not download the packages: ${output}`;
+}
+
+function explainPip(output: string): Error {
+  const missing = /No matching distribution found for (\S+)/.exec(output)?.[1];
+  if (missing !== undefined)
+    return new UnmetRequirementError(explainMissing(missing), { kind: 'missing', name: missing });
+  if (/ResolutionImpossible|conflicting dependencies/.test(output)) {
+    return new UnmetRequirementError(
+      `the packages that are asked for contradict each other: ${output}; correct requirements.txt`,
+      { kind: 'conflict' },
+    );
+  }
+  return new ImageError(`pip could not download the packages: ${output}`);
+}
+
+function explainMissing(missing: string): string {
+  return `the package ${missing} has no wheel for Python ${pythonVersion} on the package index of this host (pip config list); correct requirements.txt, or use environment.image in .pushtune.yml`;
 }
 
 async function buildImage(
@@ -484,7 +507,7 @@ async function run(
   command: string,
   parameters: readonly string[],
   onLine: (line: string) => void,
-  explain: (output: string) => string,
+  explain: (output: string) => string | Error,
 ): Promise<void> {
   const child = spawn(command, parameters, {
     env: { ...process.env, ...engineVariables() },
@@ -503,7 +526,9 @@ async function run(
     );
     child.once('close', resolve);
   });
-  if (code !== 0) throw new ImageError(explain(lines.slice(-5).join('\n')));
+  if (code === 0) return;
+  const explained = explain(lines.slice(-5).join('\n'));
+  throw explained instanceof Error ? explained : new ImageError(explained);
 }
 
 async function exists(path: string): Promise<boolean> {

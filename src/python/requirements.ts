@@ -16,6 +16,27 @@ export function statedRequirements(files: ProjectFiles): readonly string[] | und
   return project === undefined ? undefined : projectDependencies(decodeText(project).text);
 }
 
+/** A line of `requirements.txt` that is not obeyed. */
+export interface RefusedRequirement {
+  /** Counted from 1. */
+  readonly line: number;
+  readonly text: string;
+}
+
+/** Options that would have pip read another file or another index, or run what it finds; and what is no name of a package. */
+const refusedLine =
+  /^(?:-[ercif]\b|--(?:editable|requirement|constraint|index-url|extra-index-url|find-links|no-index|trusted-host|no-binary)\b|[./~\\]|[^#;]*(?:@|:\/\/|\/|\.(?:whl|zip|tar\.\w+|tgz)\s*$))/i;
+
+/** The lines that a package index would not be asked for, but something else. */
+export function refusedRequirements(files: ProjectFiles): readonly RefusedRequirement[] {
+  const requirements = files.get('requirements.txt');
+  if (requirements === undefined) return [];
+  return decodeText(requirements)
+    .text.split('\n')
+    .map((text, i) => ({ line: i + 1, text: (text.split(/(?:^|\s)#/)[0] ?? '').trim() }))
+    .filter(({ text }) => refusedLine.test(text));
+}
+
 /** The package that a line asks for, in lower case. */
 export function requirementName(line: string): string {
   const name = line.trim().toLowerCase();
@@ -24,9 +45,11 @@ export function requirementName(line: string): string {
 }
 
 function requirementLines(text: string): readonly string[] {
-  const lines = text.replaceAll('\r', '').split('\n');
+  // A frozen list with hashes goes over several lines a package; what is downloaded is checked by the index's own.
+  const lines = text.replaceAll('\r', '').replace(/\\\n/g, ' ').split('\n');
   return lines
-    .map((line) => (line.trimStart().startsWith('#') ? '' : (line.split(' #')[0] ?? '').trim()))
+    .map((line) => (line.trimStart().startsWith('#') ? '' : (line.split(' #')[0] ?? '')))
+    .map((line) => line.replace(/\s--hash=\S+/g, '').trim())
     .filter((line) => line !== '' && !line.startsWith('-'));
 }
 
