@@ -1,6 +1,7 @@
 /** The HTTP application, without a port: `server.ts` listens, tests call `inject()`. */
 import Fastify, { type FastifyBaseLogger, type FastifyError, type FastifyInstance, LogController } from 'fastify';
 import type { Config } from './config.js';
+import { artifactRoutes } from './http/artifacts.js';
 import { closeToStrangers } from './http/authorization.js';
 import { healthRoutes } from './http/health.js';
 import { runRoutes } from './http/runs.js';
@@ -60,6 +61,7 @@ export function buildApp({ config, store, logger }: AppOptions): FastifyInstance
     closeToStrangers(closed, config);
     closed.register(runRoutes, options);
     closed.register(studyRoutes, options);
+    closed.register(artifactRoutes, options);
     closed.register(statusRoutes, options);
   });
   return app;

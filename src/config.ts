@@ -110,8 +110,16 @@ const schema = z.strictObject({
       engine_patience: seconds.default(seconds.parse('10m')),
     })
     .prefault({}),
+  artifacts: z
+    .strictObject({
+      file: bytes.default(bytes.parse('2g')),
+      run: bytes.default(bytes.parse('4g')),
+    })
+    .prefault({}),
   clean_up: z
     .strictObject({
+      artifacts_age: seconds.default(seconds.parse('90d')),
+      artifacts_size: bytes.default(bytes.parse('40g')),
       workspaces_age: seconds.default(seconds.parse('1d')),
       workspaces_size: bytes.default(bytes.parse('20g')),
       caches_age: seconds.default(seconds.parse('30d')),

@@ -78,6 +78,7 @@ export const repositoryConfigSchema = z.strictObject({
       pattern: z.string().min(1).optional(),
     })
     .prefault({}),
+  artifacts: z.array(z.string().min(1)).optional(),
   hyperparameters: z.record(z.string(), hyperparameterSchema).default({}),
   budget: z
     .strictObject({

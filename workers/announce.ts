@@ -1,10 +1,12 @@
 /** Tells people and hosts what happened: e-mails and commit statuses, both through their queues. */
 import { createHash } from 'node:crypto';
+import { readArtifacts } from '../src/container/artifacts.js';
 import type { ContainerState } from '../src/container/containers.js';
 import { readSources } from '../src/git/mirror.js';
 import type { Mail, StudyFacts } from '../src/notify/mails.js';
 import * as mails from '../src/notify/mails.js';
 import { recipients } from '../src/notify/recipients.js';
+import { isModel } from '../src/pipeline/artifacts.js';
 import { describeChange } from '../src/pipeline/commit-message.js';
 import type { Incident } from '../src/pipeline/incident.js';
 import { describeEarlyStop, type Person, type Run, type StageName, warningsOf } from '../src/pipeline/run.js';
@@ -13,7 +15,7 @@ import type { Notification } from '../src/repository-config.js';
 import { swapBuildOutcome } from '../src/store/build-outcomes.js';
 import { getRun } from '../src/store/runs.js';
 import { summariseInThread } from '../src/threads/summary.js';
-import { mirrorOf, runUrl, type WorkerContext } from './context.js';
+import { mirrorOf, runUrl, studyUrl, type WorkerContext } from './context.js';
 import { repositoryConfigIn } from './repository-settings.js';
 
 /** The stage's outcome as a commit status. */
@@ -71,6 +73,7 @@ export async function announceTargetReached(context: WorkerContext, run: Run, st
   const { first: once, second: again } = winner.confirmation ?? {};
   const mail = mails.targetReachedMail({
     ...(await facts(context, run, study)),
+    links: await keptLinks(context, study),
     metric: winner.metric.value,
     sha: winner.sha,
     change: study.trials.length === 1 ? '' : describeChange(first, winner.values),
@@ -89,6 +92,7 @@ export async function announceBudgetEnded(
   const best = bestTrial(study);
   const mail = mails.budgetEndedMail({
     ...(await facts(context, run, study)),
+    links: await keptLinks(context, study),
     warnings: await trialWarnings(context, run, best?.run),
     reason,
     ...(best === undefined ? {} : { best: { trial: best.number, metric: best.metric.value, sha: best.sha } }),
@@ -140,6 +144,17 @@ export async function announceRestart(
   await enqueue(context, id, mail, undefined);
 }
 
+/** Where the best trial's model and its other files are. */
+async function keptLinks(context: WorkerContext, study: Study): Promise<readonly mails.Link[]> {
+  const best = bestTrial(study);
+  if (best === undefined) return [];
+  const { artifacts } = await readArtifacts(context.config.data, study.repository, best.run);
+  if (artifacts.length === 0) return [];
+  const files = { label: 'Files of the best trial', url: `${runUrl(context, { id: best.run })}/artifacts` };
+  const hasModel = artifacts.some(({ name }) => isModel(name));
+  return hasModel ? [{ label: 'Model', url: `${studyUrl(context, study)}/model` }, files] : [files];
+}
+
 function about(context: WorkerContext, run: Run): mails.Subject {
   return { repository: run.repository, branch: run.branch, url: runUrl(context, run), warnings: warningsOf(run) };
 }
@@ -147,7 +162,7 @@ function about(context: WorkerContext, run: Run): mails.Subject {
 async function facts(context: WorkerContext, run: Run, study: Study): Promise<StudyFacts> {
   return {
     ...about(context, run),
-    url: `${context.config.server.url}/api/studies/${study.id}`,
+    url: studyUrl(context, study),
     metricName: bestTrial(study)?.metric.name ?? run.metric?.name ?? 'metric',
     target: study.target,
     summary: await summariseInThread(study),

@@ -25,6 +25,8 @@ export interface TuneStage {
   readonly run: Run;
   readonly study: Study;
   readonly project: Project;
+  /** Done when the files of the run are kept, which the mails at a study's end link to. */
+  readonly kept: Promise<unknown>;
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   emptyCache,
   listAgentFolders,
   listCaches,
+  listKeptFolders,
   listOwnImages,
   listRepositories,
   listRunFolders,
@@ -16,6 +17,7 @@ import {
   removeAbandonedBuilds,
   removeAbandonedScratch,
   removeImage,
+  removeKeptFolder,
   removeOldWheels,
   removeRunFolder,
 } from '../src/container/clean-up.js';
@@ -24,10 +26,12 @@ import { isEngineAway } from '../src/container/engine.js';
 import { needsContainer } from '../src/pipeline/container-use.js';
 import { type Stored, toBeRemoved } from '../src/pipeline/retention.js';
 import { isFinished } from '../src/pipeline/run.js';
+import { isOpen } from '../src/pipeline/study.js';
 import { getUse } from '../src/store/container-uses.js';
 import { forgetImage, imageUsedAt } from '../src/store/image-uses.js';
 import { inLock } from '../src/store/locks.js';
 import { getRun, listUnfinishedRuns } from '../src/store/runs.js';
+import { getStudy } from '../src/store/studies.js';
 import type { WorkerContext } from './context.js';
 import { forgetContainer, settleLeftovers } from './leftovers.js';
 
@@ -40,6 +44,7 @@ export async function cleanUp(context: WorkerContext): Promise<void> {
     removeBuilds,
     removeContainers,
     removeCaches,
+    removeKeptFiles,
     removeImages,
   ];
   await inLock(context.store.redis, `clean-up:${context.config.worker.name}`, async () => {
@@ -159,6 +164,26 @@ async function removeCaches(context: WorkerContext): Promise<void> {
     await emptyCache(config.data, cache.repository);
     context.log.info({ repository: cache.repository, bytes: cache.size }, 'downloads of trainings were removed');
   }
+}
+
+/** What was kept of runs and studies; what a study that goes on has kept stays. */
+async function removeKeptFiles(context: WorkerContext): Promise<void> {
+  const { config } = context;
+  const { redis } = context.store;
+  const stored = await Promise.all(
+    (await listKeptFolders(config.data)).map(async (folder) => {
+      const run = folder.kind === 'artifacts' ? await getRun(redis, folder.id) : undefined;
+      const study = await getStudy(redis, run?.study ?? folder.id);
+      const isNeeded = study !== undefined && isOpen(study);
+      return { folder, size: folder.size, usedAt: isNeeded ? undefined : folder.modifiedAt };
+    }),
+  );
+  const { artifacts_age: age, artifacts_size: size } = config.clean_up;
+  const gone = toBeRemoved(stored, { age, size }, Date.now());
+  for (const { folder } of gone) await removeKeptFolder(config.data, folder);
+  if (gone.length === 0) return;
+  const removed = gone.map(({ folder }) => `${folder.repository} ${folder.kind}/${folder.id}`);
+  context.log.info({ removed, bytes: sum(gone) }, 'kept files of runs and studies were removed');
 }
 
 function isBefore(usedAt: number | undefined, age: number): boolean {

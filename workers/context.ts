@@ -6,6 +6,7 @@ import { repositoryFolders, scratchFolder } from '../src/container/folders.js';
 import type { CredentialSource } from '../src/git/credentials.js';
 import type { Mirror } from '../src/git/mirror.js';
 import type { Run } from '../src/pipeline/run.js';
+import type { Study } from '../src/pipeline/study.js';
 import type { Store } from '../src/store/start-run.js';
 import { StageFailure } from './stage.js';
 
@@ -48,4 +49,9 @@ export async function mirrorOf(context: WorkerContext, repository: string): Prom
 /** Where people see the run. */
 export function runUrl(context: WorkerContext, run: Pick<Run, 'id'>): string {
   return `${context.config.server.url}/api/runs/${run.id}`;
+}
+
+/** Where people see the study. */
+export function studyUrl(context: WorkerContext, study: Pick<Study, 'id'>): string {
+  return `${context.config.server.url}/api/studies/${study.id}`;
 }

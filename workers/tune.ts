@@ -28,6 +28,7 @@ import { announceBudgetEnded, announceTargetReached } from './announce.js';
 import { preparePush, pushPending, supersededBy, type TuneStage } from './bot-push.js';
 import { mirrorOf, now, type WorkerContext } from './context.js';
 import { earlierTrialsOf } from './earlier-trials.js';
+import { keepArtifacts } from './keep-artifacts.js';
 import { keepBest } from './keep-best.js';
 import { readProject } from './project.js';
 import { StageFailure, type StageOutcome } from './stage.js';
@@ -50,15 +51,15 @@ export async function tune(context: WorkerContext, run: Run): Promise<StageOutco
   );
   // The stage that started the newest run may have died before it had pushed that run's commit.
   const outstanding = outstandingPush(recorded);
-  const ended = outstanding && (await pushPending({ context, mirror, run, study: recorded, project }, outstanding));
+  const ended =
+    outstanding &&
+    (await pushPending({ context, mirror, run, study: recorded, project, kept: Promise.resolve() }, outstanding));
   if (ended !== undefined) return ended;
   const study = outstanding === undefined ? recorded : pushed(recorded, outstanding.sha);
   if (!isNewestRun(study, run.id)) return measured(run, 'the study has gone on since');
   // The next trial need not wait for the files of this one.
-  const [outcome] = await Promise.all([
-    settle({ context, mirror, run, study, project }),
-    keepBest(context, run, study),
-  ]);
+  const kept = Promise.all([keepBest(context, run, study), keepArtifacts(context, run)]);
+  const [outcome] = await Promise.all([settle({ context, mirror, run, study, project, kept }), kept]);
   return outcome;
 }
 
@@ -82,7 +83,8 @@ async function settle(stage: TuneStage): Promise<StageOutcome> {
   }
 }
 
-async function endAtTarget({ context, run, study }: TuneStage): Promise<StageOutcome> {
+async function endAtTarget({ context, run, study, kept }: TuneStage): Promise<StageOutcome> {
+  await kept;
   const confirmation = study.trials.at(-1)?.confirmation;
   const reason = confirmation === undefined ? undefined : `confirmed: ${describeBoth(confirmation)}`;
   await announceTargetReached(context, run, study);
@@ -164,10 +166,11 @@ async function carryOut(stage: TuneStage, pending: PendingPush): Promise<StageOu
 }
 
 async function endBelowTarget(
-  { context, run, study }: TuneStage,
+  { context, run, study, kept }: TuneStage,
   reason: string,
   restoredSha: string | undefined,
 ): Promise<StageOutcome> {
+  await kept;
   await announceBudgetEnded(context, run, study, reason, restoredSha);
   await updateStudy(context.store.redis, study.id, (current) => ({
     ...endStudy(current, 'budget_ended', now(), reason),

@@ -95,6 +95,37 @@ export async function listCaches(data: string): Promise<readonly Cache[]> {
   return found;
 }
 
+/** Files that are kept of a run or a study. */
+export interface KeptFolder {
+  readonly repository: string;
+  readonly kind: 'artifacts' | 'studies';
+  /** Id of the run or the study. */
+  readonly id: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Milliseconds since 1970. */
+  readonly modifiedAt: number;
+}
+
+export async function listKeptFolders(data: string): Promise<readonly KeptFolder[]> {
+  const found: KeptFolder[] = [];
+  for (const repository of await listRepositories(data)) {
+    const folders = repositoryFolders(data, repository);
+    for (const kind of ['artifacts', 'studies'] as const) {
+      const sizes = await measure(folders[kind]);
+      for (const id of await foldersIn(folders[kind])) {
+        const { mtimeMs: modifiedAt } = await stat(join(folders[kind], id));
+        found.push({ repository, kind, id, size: sizes.get(id) ?? 0, modifiedAt });
+      }
+    }
+  }
+  return found;
+}
+
+export async function removeKeptFolder(data: string, { repository, kind, id }: KeptFolder): Promise<void> {
+  await removeFolder(join(repositoryFolders(data, repository)[kind], id));
+}
+
 /** Empties a cache. Its folders stay: a container may be starting whose mounts they are. */
 export async function emptyCache(data: string, repository: string): Promise<void> {
   for (const entry of await cacheEntries(repositoryFolders(data, repository).cache)) await removeFolder(entry);

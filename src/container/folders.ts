@@ -19,6 +19,8 @@ export interface RepositoryFolders {
   readonly cache: string;
   /** One folder per study with what its best trial left; never mounted into a container. */
   readonly studies: string;
+  /** One folder per run with the files that are kept of it; never mounted into a container. */
+  readonly artifacts: string;
 }
 
 export function repositoryFolders(data: string, repository: string): RepositoryFolders {
@@ -29,6 +31,7 @@ export function repositoryFolders(data: string, repository: string): RepositoryF
     agents: join(folder, 'agents'),
     cache: join(folder, 'cache'),
     studies: join(folder, 'studies'),
+    artifacts: join(folder, 'artifacts'),
   };
 }
 

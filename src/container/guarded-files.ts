@@ -86,6 +86,30 @@ export async function modifiedGuarded(root: string, path: string): Promise<numbe
   return withRegularFile(root, path, async (file) => (await file.stat()).mtimeMs);
 }
 
+/** What stands at a path. */
+export interface GuardedStat {
+  readonly isFolder: boolean;
+  /** Bytes. */
+  readonly size: number;
+  /** Milliseconds since 1970. */
+  readonly modifiedAt: number;
+}
+
+/** What a folder or regular file below `root` is, or undefined when there is none. @throws {UnsafeFileError} */
+export async function statGuarded(root: string, path: string): Promise<GuardedStat | undefined> {
+  return inFolderOf(root, path, async (name) => {
+    const file = await openGuarded(name, path, readFlags);
+    if (file === undefined) return undefined;
+    try {
+      const stat = await file.stat();
+      if (!stat.isFile() && !stat.isDirectory()) throw new UnsafeFileError(`${path} in the run's folder is no file`);
+      return { isFolder: stat.isDirectory(), size: stat.size, modifiedAt: stat.mtimeMs };
+    } finally {
+      await file.close();
+    }
+  });
+}
+
 /**
  * Names in a folder below `root`, in no order; what they stand for is seen when they are opened.
  *

@@ -12,7 +12,7 @@ import { getRun, listRuns } from '../store/runs.js';
 import { newId, startRun } from '../store/start-run.js';
 import { isRefused } from './authorization.js';
 import { askForHead } from './remote-branch.js';
-import { runLogUrl, runUrl, studyUrl } from './urls.js';
+import { runArtifactsUrl, runLogUrl, runUrl, studyUrl } from './urls.js';
 
 const listQuery = z.object({
   repository: z.string().optional(),
@@ -98,6 +98,7 @@ export function presentRun(config: Config, run: Run) {
     ...run,
     url: runUrl(config, run.id),
     logUrl: runLogUrl(config, run.id),
+    artifactsUrl: runArtifactsUrl(config, run.id),
     studyUrl: studyUrl(config, run.study),
   };
 }

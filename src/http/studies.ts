@@ -12,7 +12,7 @@ import { branchStudy, getStudy } from '../store/studies.js';
 import { summariseInThread } from '../threads/summary.js';
 import { isRefused } from './authorization.js';
 import { askForHead } from './remote-branch.js';
-import { runUrl, studyUrl } from './urls.js';
+import { runUrl, studyModelUrl, studyUrl } from './urls.js';
 
 const extendBody = z
   .strictObject({
@@ -133,6 +133,7 @@ function presentStudy(config: Config, study: Study, { bestSoFar, importance, dif
   return {
     ...study,
     url: studyUrl(config, study.id),
+    modelUrl: studyModelUrl(config, study.id),
     best: bestTrial(study) ?? null,
     // Null where nothing was measured yet, and where the trials do not tell.
     bestSoFar: bestSoFar.map((metric) => metric ?? null),

@@ -9,11 +9,18 @@ export interface Mail {
   readonly html: string;
 }
 
+export interface Link {
+  readonly label: string;
+  readonly url: string;
+}
+
 export interface Subject {
   readonly repository: string;
   readonly branch: string;
   /** Where to read more. */
   readonly url: string;
+  /** Further addresses of ours, with what is there. */
+  readonly links?: readonly Link[];
   /** What should be known of the result, such as an exit code after a training that counts. */
   readonly warnings?: readonly string[];
 }
@@ -174,7 +181,7 @@ function titled(title: string, { text, html }: Part): Part {
 
 function compose(subject: Subject, headline: string, parts: readonly Part[]): Mail {
   const warnings = (subject.warnings ?? []).map((warning) => paragraph(`Warning: ${warning}.`));
-  const all = [...parts.slice(0, 1), ...warnings, ...parts.slice(1), more(subject.url)];
+  const all = [...parts.slice(0, 1), ...warnings, ...parts.slice(1), ...links(subject)];
   const place = [subject.repository, subject.branch].filter((name) => name !== '').join(' ');
   const style = 'font-family:system-ui,sans-serif;font-size:15px;line-height:1.5;color:#1c1c1c;max-width:44em';
   return {
@@ -192,11 +199,15 @@ function paragraph(text: string): Part {
   return { text: clean, html: `<p>${escapeHtml(clean)}</p>` };
 }
 
-/** The only link of a mail: other addresses in it may come from a log or a commit message. */
-function more(url: string): Part {
+/** The only links of a mail: other addresses in it may come from a log or a commit message. */
+function links({ links: others = [], url }: Subject): readonly Part[] {
+  return [...others, { label: 'More', url }].map(link);
+}
+
+function link({ label, url }: Link): Part {
   const clean = escapeHtml(printable(url));
   const html = /^https?:/.test(url) ? `<a href="${clean}">${clean}</a>` : clean;
-  return { text: `More: ${printable(url)}`, html: `<p>More: ${html}</p>` };
+  return { text: `${label}: ${printable(url)}`, html: `<p>${escapeHtml(label)}: ${html}</p>` };
 }
 
 function preformatted(text: string): Part {
