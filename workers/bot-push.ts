@@ -5,15 +5,16 @@
 import { createCommit, pushCommit } from '../src/git/commit.js';
 import { fetchBranch, type Mirror } from '../src/git/mirror.js';
 import type { Run } from '../src/pipeline/run.js';
-import { lastCommit, type PendingPush, pushed, type Study } from '../src/pipeline/study.js';
+import { lastCommit, type PendingPush, pushed, recommitted, type Study } from '../src/pipeline/study.js';
 import { EditRefusedError } from '../src/python/edit.js';
 import { getHead, moveHead } from '../src/store/heads.js';
 import { inLock } from '../src/store/locks.js';
-import { rememberBotCommit } from '../src/store/runs.js';
+import { rememberBotCommit, updateRun } from '../src/store/runs.js';
 import { getStudy, updateStudy } from '../src/store/studies.js';
 import type { Values } from '../src/tuning/space.js';
 import { announcePushRefused } from './announce.js';
 import type { WorkerContext } from './context.js';
+import { passOverSeen } from './pass-over-seen.js';
 import { type Project, trialFiles } from './project.js';
 import { StageFailure, type StageOutcome } from './stage.js';
 import { startHeadRun, supersedeStudy } from './supersede.js';
@@ -64,22 +65,35 @@ export async function pushPending(stage: TuneStage, pending: PendingPush): Promi
   return inLock(redis, `push:${stage.study.id}`, async () => {
     const current = await getStudy(redis, stage.study.id);
     if (current?.state === 'superseded' || current?.state === 'stopped') return supersededBy(current.reason);
-    if (current?.pending?.sha !== pending.sha) return undefined;
-    const ended = await pushNow(stage, pending);
+    // It may have been made anew, on top of a person's commit.
+    if (current?.pending === undefined || !isSamePush(current.pending, pending)) return undefined;
+    const { ended, sha } = await pushNow(stage, current.pending, mostRebases);
     // The end of a study keeps it until all that belongs to the end is done.
     if (ended === undefined && pending.purpose === 'trial')
-      await updateStudy(redis, current.id, (study) => pushed(study, pending.sha));
+      await updateStudy(redis, current.id, (study) => pushed(study, sha));
     return ended;
   });
 }
 
-async function pushNow(
-  { context, mirror, run, study }: TuneStage,
-  pending: PendingPush,
-): Promise<StageOutcome | undefined> {
+function isSamePush(a: PendingPush, b: PendingPush): boolean {
+  return a.purpose === b.purpose && a.trial === b.trial && a.run === b.run;
+}
+
+interface PushEnd {
+  /** The commit that was pushed at last. */
+  readonly sha: string;
+  readonly ended?: StageOutcome;
+}
+
+/** Whoever pushes faster than that ends the study after all. */
+const mostRebases = 5;
+
+async function pushNow(stage: TuneStage, pending: PendingPush, rebases: number): Promise<PushEnd> {
+  const { context, mirror, run, study } = stage;
   const { redis } = context.store;
   const { repository, branch } = study;
-  await rememberBotCommit(redis, repository, pending.sha);
+  const { sha } = pending;
+  await rememberBotCommit(redis, repository, sha);
   const from = (await getHead(redis, repository, branch))?.sha;
   const outcome = await pushCommit(mirror, { ...pending, branch });
   if (outcome.kind === 'refused') {
@@ -89,13 +103,36 @@ async function pushNow(
       { announced: true },
     );
   }
-  if (outcome.kind === 'pushed') await moveHead(redis, { repository, branch, sha: pending.sha, from });
-  if (outcome.kind !== 'moved') return undefined;
-  const head = await fetchBranch(mirror, study.branch);
+  if (outcome.kind === 'pushed') await moveHead(redis, { repository, branch, sha, from });
+  if (outcome.kind !== 'moved') return { sha };
+  const head = await fetchBranch(mirror, branch);
+  const again = rebases > 0 && head !== undefined ? await commitOnTop(stage, pending, head) : undefined;
+  if (again !== undefined) return pushNow(stage, again, rebases - 1);
   if (head !== undefined) await startHeadRun(context, mirror, run, head);
-  const reason = `${head?.slice(0, 10) ?? 'nothing'} is now the head of ${study.branch}`;
+  const reason = `${head?.slice(0, 10) ?? 'nothing'} is now the head of ${branch}`;
   await supersedeStudy(context, study.id, reason);
-  return supersededBy(reason);
+  return { sha, ended: supersededBy(reason) };
+}
+
+/**
+ * Makes the commit anew on a person's that changes nothing of what is trained.
+ *
+ * @returns undefined when the person's matters
+ */
+async function commitOnTop(stage: TuneStage, pending: PendingPush, head: string): Promise<PendingPush | undefined> {
+  const { context, mirror, study, project } = stage;
+  const { redis } = context.store;
+  const { repository, branch } = study;
+  const seen = { repository, branch, before: pending.parent, sha: head };
+  if ((await passOverSeen(context, mirror, seen)) === undefined) return undefined;
+  const { name, email } = context.config.bot;
+  const files = editedFiles(project, pending.values);
+  const sha = await createCommit(mirror, { parent: head, files, message: pending.message, author: { name, email } });
+  if (sha === undefined) return undefined;
+  const again = { ...pending, sha, parent: head };
+  await updateStudy(redis, study.id, (current) => recommitted(current, pending.sha, again));
+  if (pending.purpose === 'trial') await updateRun(redis, pending.run, (current) => ({ ...current, sha }));
+  return again;
 }
 
 /** How a run ends whose study ended by a person's push. */

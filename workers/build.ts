@@ -10,10 +10,12 @@ import { type Build, belongsToStudy, type Run } from '../src/pipeline/run.js';
 import type { Inspection, ProjectFiles } from '../src/python/inspection.js';
 import { MainScriptError } from '../src/python/main-script.js';
 import { notebookScript, notebookScriptPath } from '../src/python/notebook-script.js';
+import { reachOf } from '../src/python/reach.js';
 import { commandLine, isEmptyCommand, renderWarning } from '../src/python/render.js';
 import { PythonSyntaxError } from '../src/python/syntax.js';
 import { decodeText } from '../src/python/text.js';
 import { RepositoryConfigError, trainingLimits } from '../src/repository-config.js';
+import { rememberReach } from '../src/store/reach.js';
 import { announceBuild } from './announce.js';
 import { checkSpace, type SpaceCheck, sentenceOf } from './check-space.js';
 import { mirrorOf, settingsOf, type WorkerContext } from './context.js';
@@ -45,6 +47,11 @@ export async function buildRun(context: WorkerContext, run: Run): Promise<Build>
   const inspection = inspectRepository(files, config);
   await noteWarnings(context, run, inspection);
   if (!belongsToStudy(run)) await refuseMistakes(context, run, checkSpace(files, context.config, config, inspection));
+  if (!belongsToStudy(run)) {
+    const { arguments: given, variables } = inspection.command;
+    const names = [...given, ...Object.values(variables)];
+    await rememberReach(context.store.redis, run.study, reachOf(files, inspection, names));
+  }
   const { image: named } = config.environment;
   const image =
     named === undefined

@@ -7,6 +7,7 @@ import { forgetHead, getHead, knownBranches, moveHead, rememberPolled, wasPolled
 import { isBotCommit } from '../src/store/runs.js';
 import { newId, startSeenRun } from '../src/store/start-run.js';
 import { mirrorOf, now, type WorkerContext } from './context.js';
+import { passOverSeen } from './pass-over-seen.js';
 
 /**
  * Compares the heads of all watched branches with the last known ones.
@@ -66,6 +67,11 @@ async function startPushed(context: WorkerContext, mirror: Mirror, { name, branc
   if (sha === undefined || (await isBotCommit(redis, name, sha))) return;
   const { message, body, name: author, email } = await describeCommit(mirror, sha);
   if (asksToSkip(body)) return moveHead(redis, { repository: name, branch, sha, from });
+  const passedOver = await passOverSeen(context, mirror, { repository: name, branch, before: from, sha });
+  if (passedOver !== undefined) {
+    context.log.info({ repository: name, branch, sha, reason: passedOver }, 'a push started nothing');
+    return moveHead(redis, { repository: name, branch, sha, from });
+  }
   const recorded = await startSeenRun(
     context.store,
     {

@@ -15,7 +15,6 @@ import {
   nextTrialNumber,
   outstandingPush,
   type PendingPush,
-  pushed,
   suggestionSeed,
   toHistory,
   trialOnBranch,
@@ -55,7 +54,7 @@ export async function tune(context: WorkerContext, run: Run): Promise<StageOutco
     outstanding &&
     (await pushPending({ context, mirror, run, study: recorded, project, kept: Promise.resolve() }, outstanding));
   if (ended !== undefined) return ended;
-  const study = outstanding === undefined ? recorded : pushed(recorded, outstanding.sha);
+  const study = outstanding === undefined ? recorded : ((await getStudy(redis, known.id)) ?? recorded);
   if (!isNewestRun(study, run.id)) return measured(run, 'the study has gone on since');
   // The next trial need not wait for the files of this one.
   const kept = Promise.all([keepBest(context, run, study), keepArtifacts(context, run)]);
@@ -156,13 +155,18 @@ async function restoreBest(stage: TuneStage, reason: string): Promise<StageOutco
 /** Does what was written down, however far an earlier worker came with it. */
 async function carryOut(stage: TuneStage, pending: PendingPush): Promise<StageOutcome> {
   const { context, run, study } = stage;
-  if (pending.purpose === 'restore')
-    return (await pushPending(stage, pending)) ?? endBelowTarget(stage, pending.reason ?? '', pending.sha);
+  if (pending.purpose === 'restore') return (await pushPending(stage, pending)) ?? endRestored(stage, pending);
   // Whoever paused it in the meantime wants no further training.
   if ((await getStudy(context.store.redis, study.id))?.state === 'paused') return { kind: 'hold' };
   // The trial trains from the mirror's objects while its commit is on the way: a host far away takes a second for a push.
   await startTrial(context, run, study, pending);
   return (await pushPending(stage, pending)) ?? measured(run, `trial ${pending.trial} follows`);
+}
+
+/** The commit with the best values may have been made anew on top of a person's. */
+async function endRestored(stage: TuneStage, { reason = '', sha }: PendingPush): Promise<StageOutcome> {
+  const current = await getStudy(stage.context.store.redis, stage.study.id);
+  return endBelowTarget(stage, reason, current?.pending?.sha ?? sha);
 }
 
 async function endBelowTarget(

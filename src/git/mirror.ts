@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LRUCache } from 'lru-cache';
+import type { ChangedFile } from '../pipeline/push-matters.js';
 import { readBlobs } from './blobs.js';
 import { type GitCredentials, GitError, gitError, localGit, remoteGit, silentGit } from './client.js';
 import { isSource, mostSources } from './source-paths.js';
@@ -108,6 +109,14 @@ export async function hasCommit(mirror: Mirror, sha: string): Promise<boolean> {
   // One that was made here a moment ago is a file of its own; to start git takes a large server some milliseconds.
   if (await exists(join(mirror.path, 'objects', sha.slice(0, 2), sha.slice(2)))) return true;
   return (await resolveCommit(mirror, sha)) !== undefined;
+}
+
+/** What differs between two commits, file by file. */
+export async function changesBetween(mirror: Mirror, from: string, to: string): Promise<readonly ChangedFile[]> {
+  const kinds: Readonly<Record<string, ChangedFile['kind']>> = { A: 'added', D: 'removed' };
+  const text = await localGit(mirror.path).raw(['diff-tree', '-r', '-z', '--no-renames', '--name-status', from, to]);
+  const fields = text.split('\0').filter((field) => field !== '');
+  return fields.flatMap((path, i) => (i % 2 === 0 ? [] : [{ path, kind: kinds[fields[i - 1] ?? ''] ?? 'modified' }]));
 }
 
 /** Commit → its tree, neither of which ever changes. */

@@ -7,8 +7,9 @@ import type { RouteOptions } from '../app.js';
 import { findRepository } from '../config.js';
 import { decidePush, type Push } from '../pipeline/push.js';
 import { forgetHead, getHead, moveHead } from '../store/heads.js';
+import { passOver } from '../store/pass-over.js';
 import { isBotCommit } from '../store/runs.js';
-import { newId, startRun } from '../store/start-run.js';
+import { newId, type Store, startRun } from '../store/start-run.js';
 import { header } from './headers.js';
 import { runUrl } from './urls.js';
 
@@ -20,12 +21,16 @@ const sha = z.string().regex(/^[0-9a-f]{40}$/);
 /** People may hide their address, and apps have none. */
 const person = z.object({ name: z.string().nullish(), email: z.string().nullish() });
 
+const paths = z.array(z.string()).default([]);
+
 /** The part of GitHub's push event that Pushtune reads. Its URLs are not among it: they come from the configuration. */
 const pushPayload = z.object({
   ref: z.string(),
   before: sha.nullish(),
   after: sha,
   deleted: z.boolean().default(false),
+  forced: z.boolean().default(false),
+  commits: z.array(z.object({ added: paths, modified: paths, removed: paths })).nullish(),
   repository: z.object({ full_name: z.string() }),
   pusher: person.nullish(),
   head_commit: z
@@ -101,6 +106,8 @@ async function handlePush(
   if (!decision.accepted || settings === undefined) {
     return ignore(request, reply, decision.accepted ? `${push.repository} is not watched` : decision.reason);
   }
+  const passedOver = await passOverReported(store, settings.name, decision.branch, push);
+  if (passedOver !== undefined) return ignore(request, reply, passedOver);
   const delivery = header(request, 'x-github-delivery');
   const recorded = await startRun(
     store,
@@ -124,6 +131,20 @@ async function handlePush(
   request.log.info({ run: recorded.id, delivery, created: recorded.created }, 'a push was accepted');
   const url = runUrl(config, recorded.id);
   return reply.code(202).header('Location', url).send({ run: recorded.id, url, created: recorded.created });
+}
+
+/** GitHub lists what each commit of a push changes, unless there are too many of them. */
+async function passOverReported(
+  { redis }: Store,
+  repository: string,
+  branch: string,
+  { before, sha, changes }: Push,
+): Promise<string | undefined> {
+  if (before === undefined || changes === undefined) return undefined;
+  const from = (await getHead(redis, repository, branch))?.sha;
+  const reason = await passOver(redis, { repository, branch, before, sha, changes });
+  if (reason !== undefined) await moveHead(redis, { repository, branch, sha, from });
+  return reason;
 }
 
 function ignore(request: FastifyRequest, reply: FastifyReply, reason: string): FastifyReply {
@@ -150,6 +171,21 @@ function parsePayload(body: string, request: FastifyRequest): unknown {
   }
 }
 
+/** More commits than these are not listed. */
+const mostListed = 2048;
+
+function changesOf({ commits, forced }: z.infer<typeof pushPayload>): Pick<Push, 'changes'> {
+  const isWhole = commits !== undefined && commits !== null && commits.length > 0 && commits.length < mostListed;
+  // Where history was rewritten, the commits do not tell what differs.
+  if (!isWhole || forced) return {};
+  const changes = commits.flatMap(({ added, modified, removed }) => [
+    ...added.map((path) => ({ path, kind: 'added' as const })),
+    ...removed.map((path) => ({ path, kind: 'removed' as const })),
+    ...modified.map((path) => ({ path, kind: 'modified' as const })),
+  ]);
+  return { changes };
+}
+
 function toPush(payload: z.infer<typeof pushPayload>): Push {
   const { pusher, head_commit: head } = payload;
   const email = pusher?.email ?? head?.author?.email;
@@ -159,6 +195,7 @@ function toPush(payload: z.infer<typeof pushPayload>): Push {
     ref: payload.ref,
     sha: payload.after,
     ...(typeof payload.before === 'string' ? { before: payload.before } : {}),
+    ...changesOf(payload),
     deleted: payload.deleted || /^0+$/.test(payload.after),
     message: head?.message ?? '',
     ...(email === undefined || email === null || email === '' ? {} : { author: { name, email } }),

@@ -1,5 +1,6 @@
 /** Which pushes start a run. Pure. */
 import picomatch from 'picomatch';
+import type { ChangedFile } from './push-matters.js';
 import type { Person } from './run.js';
 
 /** What a push event says, reduced to what counts. */
@@ -12,6 +13,8 @@ export interface Push {
   readonly sha: string;
   /** The commit that the ref pointed to before; forty zeros when it is new. */
   readonly before?: string;
+  /** What its commits change; undefined where the report does not say all of it. */
+  readonly changes?: readonly ChangedFile[];
   readonly deleted: boolean;
   /** The head commit's whole message. */
   readonly message: string;

@@ -147,6 +147,16 @@ export function outstandingPush(study: Study): PendingPush | undefined {
   return study.pending !== undefined && study.pending.run === study.newestRun ? study.pending : undefined;
 }
 
+/** The bot's commit was made anew on top of a person's, which changes nothing of what is trained. */
+export function recommitted(study: Study, from: string, to: Pick<PendingPush, 'sha' | 'parent'>): Study {
+  if (study.pending?.sha !== from) return study;
+  return {
+    ...study,
+    pending: { ...study.pending, sha: to.sha, parent: to.parent },
+    trials: study.trials.map((trial) => (trial.sha === from ? { ...trial, sha: to.sha } : trial)),
+  };
+}
+
 /** The branch stands at the commit: what was written down is done. */
 export function pushed(study: Study, sha: string): Study {
   if (study.pending?.sha !== sha) return study;

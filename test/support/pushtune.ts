@@ -63,6 +63,12 @@ export interface PushDetails {
   /** Where the branch stood; by default it is new. */
   readonly before?: string;
   readonly delivery?: string;
+  /** What the commits change, as GitHub lists it. */
+  readonly commits?: readonly {
+    readonly added?: string[];
+    readonly modified?: string[];
+    readonly removed?: string[];
+  }[];
 }
 
 /**
@@ -220,13 +226,15 @@ async function spawnServer(
 async function report(
   url: string,
   sha: string,
-  { message = 'a person writes', before = '0'.repeat(40), delivery = randomUUID() }: PushDetails = {},
+  { message = 'a person writes', before = '0'.repeat(40), delivery = randomUUID(), commits }: PushDetails = {},
 ): Promise<{ readonly run?: string; readonly reason?: string }> {
   const body = JSON.stringify({
     ref: 'refs/heads/main',
     before,
     after: sha,
     deleted: false,
+    forced: false,
+    commits: commits?.map((commit) => ({ added: [], modified: [], removed: [], ...commit })),
     repository: { full_name: repository, clone_url: 'https://evil.example/never.git' },
     pusher: { name: 'Ada', email: 'ada@example.org' },
     head_commit: { id: sha, message, author: { name: 'Ada', email: 'ada@example.org' } },
