@@ -61,8 +61,8 @@ export const heartbeatLimitSeconds = 30;
 const second = 1e9;
 
 /**
- * Shows in `docker ps` what the monitor goes by. Given with the container, since podman drops what an image says of it. Python is what
- * every image has.
+ * Shows in `docker ps` what the monitor goes by. Given with the container, since podman drops what an image says of it.
+ * Python is what every image has.
  */
 const healthCheck: Docker.ContainerCreateOptions['Healthcheck'] = {
   Test: [

@@ -17,8 +17,9 @@ export interface EmbeddedRedis {
 const longestSocketPath = 107;
 
 /**
- * Starts `redis-server`, `valkey-server` where that is missing, or the command that is named, with its files below `directory`: reachable through a unix socket only, append-only, so that a
- * crash loses at most the last second. One that a killed server left running is taken over.
+ * Starts `redis-server`, `valkey-server` where that is missing, or the command that is named, with its files below
+ * `directory`: reachable through a unix socket only, append-only, so that a crash loses at most the last second. One that
+ * a killed server left running is taken over.
  *
  * @throws {Error} when the program is missing or ends before it answers, with what it printed
  */
