@@ -64,7 +64,7 @@ export async function pushPending(stage: TuneStage, pending: PendingPush): Promi
   // Two pushes at once would get into each other's way at the host, which looks as if it refused one of them.
   return inLock(redis, `push:${stage.study.id}`, async () => {
     const current = await getStudy(redis, stage.study.id);
-    if (current?.state === 'superseded' || current?.state === 'stopped') return supersededBy(current.reason);
+    if (current !== undefined && isTaken(current)) return takenAway(current);
     // It may have been made anew, on top of a person's commit.
     if (current?.pending === undefined || !isSamePush(current.pending, pending)) return undefined;
     const { ended, sha } = await pushNow(stage, current.pending, mostRebases);
@@ -135,8 +135,18 @@ async function commitOnTop(stage: TuneStage, pending: PendingPush, head: string)
   return again;
 }
 
-/** How a run ends whose study ended by a person's push. */
-export function supersededBy(reason = 'a person pushed'): StageOutcome {
+/** Whether a person has ended the study, by a push or by hand. */
+export function isTaken({ state }: Study): boolean {
+  return state === 'superseded' || state === 'stopped';
+}
+
+/** How a run ends whose study a person has ended. */
+export function takenAway({ state, reason }: Study): StageOutcome {
+  if (state === 'stopped') return { kind: 'end', state: 'cancelled', reason: reason ?? 'its study was stopped' };
+  return supersededBy(reason);
+}
+
+function supersededBy(reason = 'a person pushed'): StageOutcome {
   return { kind: 'end', state: 'superseded', reason };
 }
 

@@ -46,8 +46,8 @@ export async function buildRun(context: WorkerContext, run: Run): Promise<Build>
   const config = repositoryConfigIn(files);
   const inspection = inspectRepository(files, config);
   await noteWarnings(context, run, inspection);
-  if (!belongsToStudy(run)) await refuseMistakes(context, run, checkSpace(files, context.config, config, inspection));
   if (!belongsToStudy(run)) {
+    await refuseMistakes(context, run, checkSpace(files, context.config, config, inspection));
     const { arguments: given, variables } = inspection.command;
     const names = [...given, ...Object.values(variables)];
     await rememberReach(context.store.redis, run.study, reachOf(files, inspection, names));

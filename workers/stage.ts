@@ -124,7 +124,8 @@ async function settle(
   // Before the run ends: a worker that dies here comes back to this place.
   await context.store.queues.enqueueNotes(run.study);
   const ended = await updateRun(context.store.redis, run.id, (current) => {
-    const finished = outcome.state === 'superseded' ? current : finishStage(current, stage, now());
+    const isCutShort = outcome.state === 'superseded' || outcome.state === 'cancelled';
+    const finished = isCutShort ? current : finishStage(current, stage, now());
     return endRun(finished, outcome.state, now(), outcome.reason);
   });
   await announceStage(context, ended, stage);
@@ -155,7 +156,7 @@ async function fail(context: WorkerContext, stage: StageName, run: Run, cause: u
   if ((await getStudy(redis, run.study)) !== undefined) {
     await updateStudy(redis, run.study, (study) => endStudy(study, 'failed', now(), error));
     // A trial trains already while its commit is pushed.
-    await endRunsOf(context, run.study, 'its study has failed', run.id);
+    await endRunsOf(context, run.study, { reason: 'its study has failed', except: run.id });
     await queues.enqueueNotes(run.study);
   }
   const failed = await updateRun(redis, run.id, (current) => failStage(current, stage, now(), error, found));

@@ -1,10 +1,11 @@
 /** The runs that a study starts by itself: that of the next trial, and the second training of a winner. */
 import { planConfirmation } from '../src/pipeline/confirmation.js';
 import type { NewRun, Run } from '../src/pipeline/run.js';
-import { type PendingPush, type Study, started } from '../src/pipeline/study.js';
+import { isOpen, type PendingPush, type Study, started } from '../src/pipeline/study.js';
 import { newId, startRun } from '../src/store/start-run.js';
 import { updateStudy } from '../src/store/studies.js';
 import { now, type WorkerContext } from './context.js';
+import { endRunsOf } from './supersede.js';
 
 /** Starts the run of a trial whose commit was pushed; one that was started before is not started again. */
 export async function startTrial(
@@ -23,7 +24,11 @@ export async function startTrial(
     values,
     ...(sampler === undefined ? {} : { sampler }),
   });
-  await updateStudy(context.store.redis, study.id, (current) => started(current, id));
+  const current = await updateStudy(context.store.redis, study.id, (before) => started(before, id));
+  // It was ended at the same moment, and whoever did that has not seen this run.
+  if (isOpen(current)) return;
+  const state = current.state === 'stopped' ? 'cancelled' : 'superseded';
+  await endRunsOf(context, study.id, { state, reason: current.reason ?? 'its study has ended', except: run.id });
 }
 
 /**

@@ -24,7 +24,7 @@ import { newId } from '../src/store/start-run.js';
 import { getStudy, updateStudy } from '../src/store/studies.js';
 import { suggestInThread } from '../src/threads/suggestion.js';
 import { announceBudgetEnded, announceTargetReached } from './announce.js';
-import { preparePush, pushPending, supersededBy, type TuneStage } from './bot-push.js';
+import { isTaken, preparePush, pushPending, type TuneStage, takenAway } from './bot-push.js';
 import { mirrorOf, now, type WorkerContext } from './context.js';
 import { earlierTrialsOf } from './earlier-trials.js';
 import { keepArtifacts } from './keep-artifacts.js';
@@ -39,7 +39,7 @@ export async function tune(context: WorkerContext, run: Run): Promise<StageOutco
   const known = await getStudy(redis, run.study);
   if (known === undefined)
     throw new StageFailure(`the study ${run.study} is not in the store; push again to begin a new one`);
-  if (known.state === 'superseded') return supersededBy(known.reason);
+  if (isTaken(known)) return takenAway(known);
   if (!isOpen(known)) return measured(run, known.reason);
 
   const inputShape = known.inputShape ?? run.training?.inputShape;

@@ -4,9 +4,12 @@
 export interface Reach {
   /** Paths of the main script, the local modules that it reaches, and the files that hold parameters. */
   readonly files: readonly string[];
-  /** Texts of the scripts that may name files or folders of the repository. */
+  /** Texts of the scripts that may name files or folders of the repository; {@link anyFile} for all of it. */
   readonly names: readonly string[];
 }
+
+/** Stands for every file but those for people: a script lists the folder that it runs in. */
+export const anyFile = '*';
 
 export interface ChangedFile {
   readonly path: string;
@@ -17,6 +20,10 @@ export interface ChangedFile {
 const settingsFile =
   /(^|\/)(requirements[^/]*\.(txt|in)|constraints[^/]*\.txt|environment\.ya?ml|pyproject\.toml|setup\.(py|cfg)|Pipfile(\.lock)?|poetry\.lock|uv\.lock|\.python-version)$|^\.pushtune\.yml$/;
 const codeFile = /\.(py|ipynb)$/;
+
+/** Files that are written for people, and for the host of the repository. */
+const wordsFile =
+  /\.(md|rst|adoc)$|(^|\/)(LICENSE|AUTHORS|CHANGELOG|CODEOWNERS)[^/]*$|^(docs|\.github|\.gitlab)\/|(^|\/)\.git[^/]*$/i;
 
 /**
  * Why the changes matter, as the end of a sentence; undefined when none of them does. Where it is not clear they do: a
@@ -31,6 +38,7 @@ export function whyItMatters(changes: readonly ChangedFile[], reach: Reach): str
     if (codeFile.test(path) && kind !== 'modified') return `${path} was ${kind}, and scripts may import it`;
     const named = isNamed(path, names);
     if (named !== undefined) return `the script names ${named}`;
+    if (names.has(anyFile) && !wordsFile.test(path)) return 'a script may list the folder that it runs in';
   }
   return undefined;
 }

@@ -24,11 +24,17 @@ export function reachOf(
   const { modules } = readProject(files, main);
   const parameters = hyperparameters.flatMap(({ places }) => places.map(({ file }) => file));
   const texts = modules.flatMap(({ text }) => [...text.matchAll(quoted)].map(([, , inside = '']) => inside));
-  const names = [...texts, ...more].map(normalised).filter((name) => name !== '' && name.length <= longestName);
+  const given = [...texts, ...more];
+  const names = given.map(normalised).filter((name) => name !== '' && name.length <= longestName);
   return {
     files: [...new Set([main, ...modules.map(({ file }) => file), ...parameters])],
-    names: [...new Set(names)].slice(0, mostNames),
+    names: [...new Set([...(given.some(isWholeFolder) ? ['*'] : []), ...names])].slice(0, mostNames),
   };
+}
+
+/** The folder itself, or a pattern without one: `.`, `*.csv`. */
+function isWholeFolder(text: string): boolean {
+  return /^(\.|\.\/|(\.\/)?[^/{]*\*[^/{]*)$/.test(text) && text.length <= longestName;
 }
 
 /** `./data/` and `data` mean the same; of a pattern the folder counts that it stands in. */

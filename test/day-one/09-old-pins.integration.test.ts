@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { Run } from '../../src/pipeline/run.js';
-import { startPushtune, type TestServer, untilEnded } from '../support/pushtune.js';
+import { startPushtune, type TestServer, until, untilEnded } from '../support/pushtune.js';
 
 const script = 'import numpy\nimport small_wheel\nprint("version", small_wheel.VERSION)\nprint("accuracy: 0.9")\n';
 
@@ -104,8 +104,8 @@ describe('Old pins', () => {
       warnings,
       /pkg-resources is left out, since there is no wheel of it and the script does not import it/,
     );
-    const [mail] = await server.mails();
-    assert.match(mail?.text ?? '', /numpy==1\.18\.5 → /);
+    const mail = await until('the mail', async () => (await server.mails()).at(0));
+    assert.match(mail.text ?? '', /numpy==1\.18\.5 → /);
   });
 
   it('are kept where strict: true says so, and pip’s reason ends the run when they can’t be met', async () => {

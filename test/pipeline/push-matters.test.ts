@@ -4,7 +4,7 @@ import { type ChangedFile, describePassedOver, whyItMatters } from '../../src/pi
 
 const reach = {
   files: ['train.py', 'lib/model.py', 'params.yaml'],
-  names: ['data', 'images/train', 'labels.csv', '.'],
+  names: ['data', 'images/train', 'labels.csv'],
 };
 
 function matters(path: string, kind: ChangedFile['kind'] = 'modified'): string | undefined {
@@ -29,6 +29,13 @@ describe('whyItMatters', () => {
     assert.match(matters('tools/plot.py', 'added') ?? '', /was added/);
     assert.match(matters('keras.py', 'removed') ?? '', /was removed/);
     assert.equal(matters('tools/plot.py'), undefined);
+  });
+
+  it('takes all but words where a script lists its folder', () => {
+    const listing = { files: [], names: ['*'] };
+    assert.match(whyItMatters([{ path: 'other.csv', kind: 'added' }], listing) ?? '', /may list the folder/);
+    for (const path of ['README.md', 'docs/a.png', 'LICENSE', '.github/workflows/ci.yml', '.gitignore'])
+      assert.equal(whyItMatters([{ path, kind: 'modified' }], listing), undefined, path);
   });
 
   it('takes files and folders that the scripts name', () => {

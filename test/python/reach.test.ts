@@ -23,3 +23,15 @@ it('reaches the main script and its modules, and what they name', () => {
   assert.ok(!reached.includes('tools/plot.py'));
   for (const name of ['data', 'labels.csv', 'params.yaml', 'sets/faces']) assert.ok(names.includes(name), names.join());
 });
+
+it('says when a script may read whatever lies beside it', () => {
+  for (const [text, reads] of [
+    ['import glob\nglob.glob("*.csv")', true],
+    ['import os\nos.listdir(".")', true],
+    ['import glob\nglob.glob("data/*.csv")', false],
+    ['print(f"{1 + 1}")', false],
+  ] as const) {
+    const files = new Map([['train.py', new TextEncoder().encode(`import keras\n${text}\n`)]]);
+    assert.equal(reachOf(files, inspectProject(files), []).names.includes('*'), reads, text);
+  }
+});
