@@ -213,7 +213,7 @@ describe('the embedded Redis', () => {
   it('fails with what to do when the program is not there', async () => {
     await assert.rejects(
       startEmbeddedRedis(join(folder, 'none'), 'no-such-redis'),
-      /install redis-server, or set REDIS_URL/,
+      /install it, name another one as redis\.command, or set REDIS_URL/,
     );
   });
 
